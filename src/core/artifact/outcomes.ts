@@ -1,0 +1,92 @@
+import { z } from 'zod';
+
+/** The JSON documents that `--json` prints, one a verb (docs/formats.md). Seconds and bytes are of one query unless said otherwise. */
+
+const hexId = z.string().regex(/^[0-9a-f]{64}$/u);
+const count = z.int().nonnegative();
+const seconds = z.number().nonnegative();
+
+export const planMode = z.enum(['latency', 'throughput']);
+export type PlanMode = z.infer<typeof planMode>;
+
+export const packingName = z.enum(['records', 'coefficients', 'features', 'bits']);
+export type PackingName = z.infer<typeof packingName>;
+
+export const planOutcome = z.strictObject({
+  mode: planMode,
+  scheme: z.enum(['ckks', 'bgv']),
+  packing: packingName,
+  polyModulusDegree: count,
+  coeffModulusBits: z.array(count),
+  securityBits: count,
+  /** Most records in one query, canaries not counted. */
+  capacity: count,
+  /** Share of proof rows whose label (regression: value within maxError) agrees with the plaintext model, and its 95 % lower bound (Clopper-Pearson). */
+  agreement: z.number(),
+  agreementLowerBound: z.number(),
+  /** Largest score error over the larger of the row's largest |score| and the calibration rows' root mean square of it. */
+  maxError: z.number(),
+  bytes: z.strictObject({ evaluationKeys: count, query: count, result: count }),
+  seconds: z.strictObject({ keys: seconds, encrypt: seconds, evaluate: seconds, decrypt: seconds }),
+});
+export type PlanOutcome = z.infer<typeof planOutcome>;
+
+export const compileOutcome = z.strictObject({
+  deployment: hexId,
+  path: z.string(),
+  backend: z.literal('seal'),
+  plans: z.array(planOutcome),
+  reveals: z.array(z.string()),
+  bytes: z.strictObject({ client: count, server: count }),
+});
+export type CompileOutcome = z.infer<typeof compileOutcome>;
+
+export const runOutcome = z.strictObject({
+  job: z.string(),
+  deployment: hexId,
+  plan: planMode,
+  key: hexId,
+  profile: z.string(),
+  output: z.string(),
+  records: count,
+  queries: count,
+  /** Canaries checked, all of them right. */
+  verified: count,
+  /** Values beyond the planned range that were clipped. */
+  clipped: count,
+  bytes: z.strictObject({ sent: count, received: count }),
+  seconds: z.strictObject({ encrypt: seconds, evaluate: seconds, decrypt: seconds, total: seconds }),
+  warnings: z.array(z.string()),
+});
+export type RunOutcome = z.infer<typeof runOutcome>;
+
+export const keySetOutcome = z.strictObject({
+  key: hexId,
+  name: z.string(),
+  deployment: hexId,
+  created: z.iso.datetime(),
+  slots: z.array(z.enum(['passphrase', 'editor'])),
+  bytes: z.strictObject({ evaluationKeys: count, secretKeys: count }),
+});
+export type KeySetOutcome = z.infer<typeof keySetOutcome>;
+
+export const keyListOutcome = z.strictObject({ keys: z.array(keySetOutcome) });
+export type KeyListOutcome = z.infer<typeof keyListOutcome>;
+
+export const filesOutcome = z.strictObject({
+  deployment: hexId,
+  plan: planMode,
+  key: hexId,
+  files: z.array(z.string()),
+  records: count,
+  seconds,
+  bytes: count,
+});
+/** What `encrypt` and `evaluate` print. */
+export type FilesOutcome = z.infer<typeof filesOutcome>;
+
+export const decryptOutcome = z.strictObject({ output: z.string(), records: count, verified: count, seconds });
+export type DecryptOutcome = z.infer<typeof decryptOutcome>;
+
+export const inspectOutcome = z.looseObject({ kind: z.string() });
+export type InspectOutcome = z.infer<typeof inspectOutcome>;
