@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { planMode } from '../artifact/outcomes.ts';
+import { parameterSet } from './parameters.ts';
+
+const count = z.int().nonnegative();
+const positive = z.int().positive();
+
+/** A run of numbers in tensors.bin (float64, little-endian), counted in numbers. */
+export const tensorRef = z.strictObject({ offset: count, length: count });
+export type TensorRef = z.infer<typeof tensorRef>;
+
+/** What both sides of every plan state. */
+const planBase = {
+  mode: planMode,
+  parameters: parameterSet,
+  inputs: positive,
+  outputs: positive,
+  /** Record positions in one block; a block is what is encrypted, evaluated and decrypted independently. */
+  blockRecords: positive,
+  blocksPerQuery: positive,
+};
+
+/** What the client knows besides: it verifies and decodes. */
+const clientBase = {
+  ...planBase,
+  /** Positions of each block that hold canaries; the rest is for records. */
+  canariesPerBlock: positive,
+  /** Largest absolute score error that a right result can show (canaries beyond it are refused). */
+  errorBound: z.number().positive(),
+  /** From the built-in cost table: chooses between plans for a number of records; the same on every machine. */
+  estimate: z.strictObject({ blockSeconds: z.number().positive(), queryBytes: positive, resultBytes: positive }),
+};
+
+/** Geometry of the coefficients packing: see coefficients.ts. */
+const coefficientsGeometry = {
+  circuit: z.literal('affine-coefficients'),
+  /** Features in one ciphertext; wider models spread over several. */
+  chunk: positive,
+  /** Outputs that share one result ciphertext. */
+  outputsPerCiphertext: positive,
+  /** Coefficients from one record to the next. */
+  stride: positive,
+};
+
+export const clientPlan = z.discriminatedUnion('circuit', [
+  z.strictObject({
+    ...clientBase,
+    ...coefficientsGeometry,
+    /** A scaled feature in [-1, 1] is sent as round(2^inputBits u). */
+    inputBits: count,
+    /** score = decrypted integer / 2^scoreBits. */
+    scoreBits: count,
+  }),
+  z.strictObject({
+    ...clientBase,
+    circuit: z.literal('affine-records'),
+    /** log2 of the scale of an encrypted feature. */
+    logScale: positive,
+    /** log2 of the scale of a score. */
+    logScoreScale: positive,
+  }),
+]);
+export type ClientPlan = z.infer<typeof clientPlan>;
+export type ClientPlanOf<Circuit extends ClientPlan['circuit']> = Extract<ClientPlan, { circuit: Circuit }>;
+
+export const serverPlan = z.discriminatedUnion('circuit', [
+  z.strictObject({
+    ...planBase,
+    ...coefficientsGeometry,
+    /** Integers, outputs x inputs. */
+    weights: tensorRef,
+    /** Integers at the score's scale, one an output. */
+    bias: tensorRef,
+  }),
+  z.strictObject({
+    ...planBase,
+    circuit: z.literal('affine-records'),
+    logScale: positive,
+    /** log2 of the scale of the weights: a weight is integer / 2^logWeightScale. */
+    logWeightScale: count,
+    weights: tensorRef,
+    /** Real numbers, one an output. */
+    bias: tensorRef,
+  }),
+]);
+export type ServerPlan = z.infer<typeof serverPlan>;
+export type ServerPlanOf<Circuit extends ServerPlan['circuit']> = Extract<ServerPlan, { circuit: Circuit }>;
+
+export function packingOf(plan: Pick<ClientPlan, 'circuit'>): 'coefficients' | 'records' {
+  return plan.circuit === 'affine-coefficients' ? 'coefficients' : 'records';
+}
+
+/** Most records of the user's in one block and in one query. */
+export function blockCapacity(plan: ClientPlan): number {
+  return plan.blockRecords - plan.canariesPerBlock;
+}
+
+export function queryCapacity(plan: ClientPlan): number {
+  return blockCapacity(plan) * plan.blocksPerQuery;
+}
