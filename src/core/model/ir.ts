@@ -21,7 +21,8 @@ export interface AffineLayer {
 }
 
 export type Activation =
-  | { readonly kind: 'relu' | 'sigmoid' | 'tanh' | 'softplus' }
+  /** silu: x / (1 + exp(-x)). */
+  | { readonly kind: 'relu' | 'sigmoid' | 'tanh' | 'softplus' | 'silu' }
   | { readonly kind: 'leaky-relu'; readonly slope: number }
   | { readonly kind: 'gelu'; readonly approximation: 'none' | 'tanh' }
   /** c[0] + c[1] x + c[2] x^2 + …, the same for every element. */
