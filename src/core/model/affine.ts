@@ -1,0 +1,124 @@
+import type { Activation, AffineChain, AffineLayer } from './ir.ts';
+
+/** Rows evaluated together: bounds the memory of wide layers while a layer's weights stay in the cache. */
+const rowsAtOnce = 64;
+
+/**
+ * The reference evaluation of an affine chain in the clear, every activation exact.
+ * @param features rows x chain.inputs, row by row
+ * @returns rows x chain.outputs, row by row; double precision, sums in ascending column order
+ */
+export function affineScores(chain: AffineChain, features: Float64Array, rows: number): Float64Array {
+  const scores = new Float64Array(rows * chain.outputs);
+  for (let start = 0; start < rows; start += rowsAtOnce) {
+    const end = Math.min(rows, start + rowsAtOnce);
+    let x = features.subarray(start * chain.inputs, end * chain.inputs);
+    for (const layer of chain.layers) {
+      x = layer.kind === 'affine' ? applyAffine(layer, x) : applyActivation(layer.activation, x);
+    }
+    scores.set(x, start * chain.outputs);
+  }
+  return scores;
+}
+
+/**
+ * y = W x + b for each row of x.
+ * @param x borrowed; any number of rows of layer.matrix.columns numbers
+ * @returns as many rows of layer.matrix.rows numbers
+ */
+export function applyAffine(layer: AffineLayer, x: Float64Array): Float64Array {
+  const { rows: outputs, columns: inputs, rowStart, columnIndex, values } = layer.matrix;
+  // A map of no inputs is a constant: one row, since nothing tells how many.
+  const rows = inputs === 0 ? 1 : x.length / inputs;
+  const y = new Float64Array(rows * outputs);
+  for (let output = 0; output < outputs; output += 1) {
+    const start = rowStart[output] ?? 0;
+    const end = rowStart[output + 1] ?? 0;
+    const bias = layer.bias[output] ?? 0;
+    for (let row = 0; row < rows; row += 1) {
+      const offset = row * inputs;
+      let sum = 0;
+      for (let entry = start; entry < end; entry += 1) {
+        sum += (values[entry] ?? 0) * (x[offset + (columnIndex[entry] ?? 0)] ?? 0);
+      }
+      y[row * outputs + output] = sum + bias;
+    }
+  }
+  return y;
+}
+
+/** The activation of every element of x (borrowed), as a new array. */
+export function applyActivation(activation: Activation, x: Float64Array): Float64Array {
+  return x.map(activationFunction(activation));
+}
+
+/** The exact scalar function of an activation. */
+export function activationFunction(activation: Activation): (x: number) => number {
+  switch (activation.kind) {
+    case 'relu':
+      return (x) => (x < 0 ? 0 : x);
+    case 'leaky-relu':
+      return (x) => (x < 0 ? activation.slope * x : x);
+    case 'sigmoid':
+      return sigmoid;
+    case 'tanh':
+      return Math.tanh;
+    case 'softplus':
+      return softplus;
+    case 'silu':
+      return (x) => x * sigmoid(x);
+    case 'gelu':
+      return activation.approximation === 'tanh' ? geluTanh : gelu;
+    case 'polynomial':
+      return (x) => activation.coefficients.reduceRight((sum, coefficient) => sum * x + coefficient, 0);
+  }
+}
+
+/** 1 / (1 + e^-x), without overflow on either side. */
+export function sigmoid(x: number): number {
+  if (x >= 0) return 1 / (1 + Math.exp(-x));
+  const power = Math.exp(x);
+  return power / (1 + power);
+}
+
+/** ln(1 + e^x), without overflow. */
+export function softplus(x: number): number {
+  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+}
+
+function gelu(x: number): number {
+  return 0.5 * x * (1 + erf(x * Math.SQRT1_2));
+}
+
+function geluTanh(x: number): number {
+  return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+}
+
+/**
+ * The error function; absolute error below 1e-14.
+ * Below 3 by erf x = 2/sqrt(pi) e^(-x^2) sum of 2^n x^(2n+1) / (1 3 5 … (2n+1)), whose terms all have one sign; above by the
+ * continued fraction of erfc. Source: Abramowitz & Stegun, 7.1.6 and 7.1.14.
+ */
+export function erf(x: number): number {
+  const size = Math.abs(x);
+  if (Number.isNaN(size)) return x;
+  if (size >= 6) return Math.sign(x); // 1 - erf(6) is 2e-17
+  return Math.sign(x) * (size < 3 ? erfSeries(size) : 1 - erfcFraction(size));
+}
+
+function erfSeries(x: number): number {
+  const factor = 2 * x * x;
+  let term = x;
+  let sum = x;
+  for (let odd = 3; term > sum * 1e-17; odd += 2) {
+    term *= factor / odd;
+    sum += term;
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+}
+
+function erfcFraction(x: number): number {
+  let tail = x;
+  for (let k = 40; k >= 1; k -= 1) tail = x + k / 2 / tail;
+  return Math.exp(-x * x) / Math.sqrt(Math.PI) / tail;
+}

@@ -1,0 +1,165 @@
+import { AppError, type ErrorCode } from '../error.ts';
+import type { Feature, Preprocessing } from '../model/ir.ts';
+import type { BoundColumns } from './bind.ts';
+import { isMissing, readNumber } from './cells.ts';
+import type { Cell, FeatureBatch, RowBatch } from './rows.ts';
+
+type Problem = 'data.not-a-number' | 'data.missing-value' | 'data.unknown-category';
+
+/** Writes the features of one column's cell, from `start` in `values`; nothing is returned when all is well. */
+type ColumnReader = (cell: Cell, values: Float64Array, start: number) => Problem | undefined;
+
+type NumberFeature = Extract<Feature, { kind: 'number' }>;
+type CategoryFeature = Exclude<Feature, { kind: 'number' }>;
+
+/** A category's text as a key; a number's text is that of the number, so that 1 and '1' are one category. */
+type Category = string;
+
+/**
+ * Rows of a file as the features that enter the body (`width` = preprocessing.features.length).
+ * @param file the file's name, for messages
+ * @throws {AppError} `data.not-a-number`, `data.missing-value`, `data.unknown-category`, `data.ragged-row`, with file, row, line and
+ * column, and never the value
+ */
+export function preprocessRows(bound: BoundColumns, batch: RowBatch, file: string): FeatureBatch {
+  const { preprocessing, sources } = bound;
+  const width = preprocessing.features.length;
+  const values = new Float64Array(batch.rows.length * width);
+  const readers = preprocessing.columns.map((_, column) => columnReader(preprocessing, column));
+  for (const [row, cells] of batch.rows.entries()) {
+    for (const [column, read] of readers.entries()) {
+      const cell = cells[sources[column] ?? -1];
+      const problem = cell === undefined ? 'data.ragged-row' : read(cell, values, row * width);
+      if (problem !== undefined) throw cellError(problem, { bound, batch, file, row, column });
+    }
+  }
+  normalizeRows(values, width, preprocessing.normalize);
+  return { firstRow: batch.firstRow, rows: batch.rows.length, width, values };
+}
+
+/** One reader a column: each cell is parsed or looked up once, however many features come of it. */
+function columnReader(preprocessing: Preprocessing, column: number): ColumnReader {
+  const numbers: [number, NumberFeature][] = [];
+  const categories: [number, CategoryFeature][] = [];
+  for (const [index, feature] of preprocessing.features.entries()) {
+    if (feature.column !== column) continue;
+    if (feature.kind === 'number') numbers.push([index, feature]);
+    else categories.push([index, feature]);
+  }
+  const readers = numbers.map(([index, feature]) => numberReader(index, feature));
+  if (categories.length > 0) readers.push(categoryReader(categories, preprocessing.refuseUnknown.includes(column)));
+  const [only] = readers;
+  return only !== undefined && readers.length === 1 ? only : inTurn(readers);
+}
+
+function inTurn(readers: readonly ColumnReader[]): ColumnReader {
+  return (cell, values, start) => {
+    for (const read of readers) {
+      const problem = read(cell, values, start);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  };
+}
+
+function numberReader(index: number, { missing, offset, scale, float32 }: NumberFeature): ColumnReader {
+  return (cell, values, start) => {
+    let value = readNumber(cell);
+    if (Number.isNaN(value)) {
+      if (missing === 'refuse') return 'data.missing-value';
+      if (missing !== 'keep') value = missing;
+    }
+    if (float32) value = Math.fround(value);
+    if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) return 'data.not-a-number';
+    values[start + index] = (value - offset) * scale;
+    return undefined;
+  };
+}
+
+/** All one-hot and ordinal features of a column: what each category writes is known beforehand. */
+function categoryReader(features: readonly [number, CategoryFeature][], refuseUnknown: boolean): ColumnReader {
+  const known = new Set<Category>();
+  for (const [, feature] of features) {
+    for (const category of feature.kind === 'one-hot' ? [feature.category] : feature.categories) known.add(String(category));
+  }
+  const numeric = features.every(([, feature]) => hasNumericCategories(feature));
+  const writes = new Map([...known].map((category) => [category, features.map(([, feature]) => featureValue(feature, category))]));
+  const unknown = features.map(([, feature]) => featureValue(feature, undefined));
+  const refuses = refuseUnknown || features.some(([, feature]) => feature.kind === 'ordinal' && feature.unknown === 'refuse');
+  return (cell, values, start) => {
+    if (numeric && Math.abs(readNumber(cell)) === Number.POSITIVE_INFINITY) return 'data.not-a-number';
+    const category = findCategory(cell, known, numeric);
+    if (category === undefined && refuses) return isMissing(cell) ? 'data.missing-value' : 'data.unknown-category';
+    const written = category === undefined ? unknown : writes.get(category);
+    for (const [position, [index]] of features.entries()) values[start + index] = written?.[position] ?? 0;
+    return undefined;
+  };
+}
+
+function hasNumericCategories(feature: CategoryFeature): boolean {
+  const categories = feature.kind === 'one-hot' ? [feature.category] : feature.categories;
+  return categories.every((category) => typeof category === 'number');
+}
+
+function featureValue(feature: CategoryFeature, category: Category | undefined): number {
+  if (feature.kind === 'one-hot') return ((String(feature.category) === category ? 1 : 0) - feature.offset) * feature.scale;
+  const position = category === undefined ? -1 : feature.categories.findIndex((candidate) => String(candidate) === category);
+  return feature.values[position] ?? (feature.unknown === 'refuse' ? 0 : feature.unknown);
+}
+
+/**
+ * The model's category that a cell names. A text that is a category is that one even if it looks missing (NA may be Namibia);
+ * other missing cells are the empty text. Numbers are compared as numbers (1.0 is 1), true as 1, 'true' or 'True'.
+ */
+function findCategory(cell: Cell, known: ReadonlySet<Category>, numeric: boolean): Category | undefined {
+  if (typeof cell === 'string' && known.has(cell)) return cell;
+  if (numeric) return known.has(String(readNumber(cell))) ? String(readNumber(cell)) : undefined;
+  const text = isMissing(cell) ? '' : String(cell);
+  if (known.has(text)) return text;
+  const capitalized = typeof cell === 'boolean' ? (cell ? 'True' : 'False') : undefined;
+  return capitalized !== undefined && known.has(capitalized) ? capitalized : undefined;
+}
+
+/** Divides each row by its norm; a row of zeros stays (scikit-learn and ONNX alike; `max` is of absolute values). */
+function normalizeRows(values: Float64Array, width: number, kind: Preprocessing['normalize']): void {
+  if (kind === 'none') return;
+  for (let start = 0; start < values.length; start += width) {
+    const row = values.subarray(start, start + width);
+    const norm = rowNorm(row, kind);
+    if (norm > 0) for (let index = 0; index < width; index += 1) row[index] = (row[index] ?? 0) / norm;
+  }
+}
+
+function rowNorm(row: Float64Array, kind: 'l1' | 'l2' | 'max'): number {
+  if (kind === 'l1') return row.reduce((sum, value) => sum + Math.abs(value), 0);
+  if (kind === 'l2') return Math.hypot(...row);
+  return row.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+}
+
+interface CellPlace {
+  readonly bound: BoundColumns;
+  readonly batch: RowBatch;
+  readonly file: string;
+  /** Within the batch. */
+  readonly row: number;
+  /** The model's. */
+  readonly column: number;
+}
+
+const explanations = {
+  'data.not-a-number': [
+    'is not a finite number',
+    'Write numbers with a decimal point and no separators, and a missing value as an empty cell.',
+  ],
+  'data.missing-value': ['is missing, and the model has no rule for missing values', 'Fill the value in or leave the row out.'],
+  'data.unknown-category': ['is a category that the model was not trained on', 'Check its spelling or leave the row out.'],
+  'data.ragged-row': ['is not there: the row is shorter than the header', 'Give every row as many cells as the header has.'],
+} as const satisfies Partial<Record<ErrorCode, readonly [string, string]>>;
+
+function cellError(code: keyof typeof explanations, { bound, batch, file, row, column }: CellPlace): AppError {
+  const number = batch.firstRow + row + 1;
+  const name = bound.names[column] ?? '';
+  const [what, hint] = explanations[code];
+  const message = `${file}, row ${String(number)}: the value in column "${name}" ${what}.`;
+  return new AppError(code, message, { file, row: number, line: batch.lines?.[row], column: name, hint });
+}
