@@ -1,0 +1,73 @@
+/**
+ * Canaries: synthetic records with known answers at secret slots, drawn afresh in each block, so that an altered, swapped, replayed or
+ * foreign result shows. The draw is derived from a secret of the key set and the query's identity: whoever holds the key set can repeat it,
+ * nobody else can (docs/adr).
+ */
+
+/** Uniform 32-bit numbers. */
+export type RandomWords = () => number;
+
+/** What a slot of a block holds: a record of the query, a canary of the pool, or nothing. */
+export type Slot =
+  | { readonly kind: 'record'; readonly record: number }
+  | { readonly kind: 'canary'; readonly canary: number }
+  | { readonly kind: 'empty' };
+
+export interface BlockShape {
+  readonly blockRecords: number;
+  readonly canariesPerBlock: number;
+  /** First record of the query that lies in this block, and how many do. */
+  readonly firstRecord: number;
+  readonly records: number;
+  readonly poolSize: number;
+}
+
+/** Records and canaries at uniformly random slots; free slots take up to as many canaries again. */
+export function drawBlock(shape: BlockShape, random: RandomWords): Slot[] {
+  const order = shuffled(shape.blockRecords, random);
+  const free = shape.blockRecords - shape.records - shape.canariesPerBlock;
+  const canaries = shape.canariesPerBlock + Math.min(Math.max(free, 0), shape.canariesPerBlock);
+  const slots = new Array<Slot>(shape.blockRecords).fill({ kind: 'empty' });
+  for (const [place, slot] of order.entries()) {
+    if (place < canaries) slots[slot] = { kind: 'canary', canary: below(shape.poolSize, random) };
+    else if (place < canaries + shape.records) slots[slot] = { kind: 'record', record: shape.firstRecord + place - canaries };
+  }
+  return slots;
+}
+
+/** Splits a query's records over its blocks. */
+export function blockShapes(
+  plan: { readonly blockRecords: number; readonly canariesPerBlock: number },
+  records: number,
+  poolSize: number,
+): BlockShape[] {
+  const capacity = plan.blockRecords - plan.canariesPerBlock;
+  return Array.from({ length: Math.ceil(records / capacity) }, (_, block) => ({
+    blockRecords: plan.blockRecords,
+    canariesPerBlock: plan.canariesPerBlock,
+    firstRecord: block * capacity,
+    records: Math.min(capacity, records - block * capacity),
+    poolSize,
+  }));
+}
+
+/** A uniform permutation of 0 .. count - 1 (Fisher-Yates). */
+function shuffled(count: number, random: RandomWords): Uint32Array {
+  const order = Uint32Array.from({ length: count }, (_, index) => index);
+  for (let last = count - 1; last > 0; last -= 1) {
+    const other = below(last + 1, random);
+    const kept = order[last] ?? 0;
+    order[last] = order[other] ?? 0;
+    order[other] = kept;
+  }
+  return order;
+}
+
+/** Uniform in [0, limit), by rejection. */
+export function below(limit: number, random: RandomWords): number {
+  const fair = 2 ** 32 - (2 ** 32 % limit);
+  for (;;) {
+    const word = random();
+    if (word < fair) return word % limit;
+  }
+}

@@ -1,0 +1,52 @@
+import type { Decryptor, Encryptor } from 'node-seal';
+import type { ClientPlanOf } from '../../core/plan/plan.ts';
+import { loadCiphertext, saveCompressed } from '../ciphertexts.ts';
+import type { HeContext } from '../context.ts';
+import { callSeal } from '../library.ts';
+import type { BlockCodec } from './block-codec.ts';
+
+/** The records packing on the client: slot r of ciphertext j holds feature j of record r. */
+export function recordsCodec(
+  he: HeContext,
+  plan: ClientPlanOf<'affine-records'>,
+  keys: { readonly encryptor: Encryptor; readonly decryptor: Decryptor },
+): BlockCodec {
+  const encoder = new he.seal.CKKSEncoder(he.context);
+  const { inputs, outputs, blockRecords } = plan;
+  const encryptFeature = (slots: Float64Array): Uint8Array =>
+    callSeal('encrypt a feature', () => {
+      using plaintext = new he.seal.Plaintext();
+      encoder.encode(slots, 2 ** plan.logScale, plaintext);
+      using ciphertext = keys.encryptor.encryptSymmetricSerializable(plaintext);
+      return saveCompressed(he, ciphertext);
+    });
+  const decryptScores = (bytes: Uint8Array): Float64Array => {
+    using ciphertext = loadCiphertext(he, bytes);
+    return callSeal('decrypt a result', () => {
+      // The plan's scale, not the one that the server wrote.
+      ciphertext.setScale(2 ** plan.logScoreScale);
+      using plaintext = new he.seal.Plaintext();
+      keys.decryptor.decrypt(ciphertext, plaintext);
+      return encoder.decodeFloat64(plaintext) as Float64Array;
+    });
+  };
+  return {
+    resultCiphertexts: outputs,
+    encrypt: (records) => Array.from({ length: inputs }, (_, feature) => encryptFeature(column(records, feature, inputs))),
+    decrypt: (ciphertexts) => {
+      const scores = new Float64Array(blockRecords * outputs);
+      for (const [output, bytes] of ciphertexts.entries()) {
+        const slots = decryptScores(bytes);
+        for (let record = 0; record < blockRecords; record += 1) scores[record * outputs + output] = slots[record] ?? Number.NaN;
+      }
+      return scores;
+    },
+    [Symbol.dispose]: () => {
+      encoder.delete();
+    },
+  };
+}
+
+function column(rows: Float64Array, index: number, width: number): Float64Array {
+  return Float64Array.from({ length: rows.length / width }, (_, row) => rows[row * width + index] ?? 0);
+}

@@ -1,0 +1,247 @@
+import { createCipheriv, createHmac } from 'node:crypto';
+import type { ClientDeployment } from '../../core/artifact/deployment.ts';
+import { encodeContainer, verifySection } from '../../core/artifact/container.ts';
+import { readArtifact, type ResultHeader } from '../../core/artifact/headers.ts';
+import { canonicalJson, queryDigest } from '../../core/artifact/ids.ts';
+import type { PlanMode } from '../../core/artifact/outcomes.ts';
+import { AppError } from '../../core/error.ts';
+import { blockShapes, drawBlock, type RandomWords, type Slot } from '../../core/plan/canaries.ts';
+import type { ClientPlan } from '../../core/plan/plan.ts';
+import { makeContext } from '../context.ts';
+import { sha256 } from '../digest.ts';
+import { joinFrames, splitFrames } from '../frames.ts';
+import type { Seal } from '../library.ts';
+import type { BlockCodec } from './block-codec.ts';
+import { coefficientsCodec } from './coefficients-codec.ts';
+import { recordsCodec } from './records-codec.ts';
+
+/** Secret keys of one key set by parameter set, as SEAL saves them, and the secret that canary slots are derived from. */
+export interface KeySetSecrets {
+  readonly key: string;
+  readonly secretKeys: ReadonlyMap<string, Uint8Array>;
+  readonly canarySecret: Uint8Array;
+}
+
+/** What identifies a query, and with the canary secret its slots. */
+export interface QueryIdentity {
+  readonly mode: PlanMode;
+  readonly job: string;
+  readonly index: number;
+  readonly records: number;
+}
+
+export interface EncryptedQuery {
+  readonly query: Uint8Array;
+  /** What the result must name as its query. */
+  readonly digest: string;
+  readonly seconds: number;
+}
+
+export interface DecryptedResult {
+  readonly header: ResultHeader;
+  /** records x outputs, in the query's order. */
+  readonly scores: Float64Array;
+  /** Canaries checked, all right. */
+  readonly canaries: number;
+  readonly seconds: number;
+}
+
+/** Holds secret keys; encrypts queries, decrypts and verifies results. Nothing that serves an endpoint can name this type. */
+export interface SecretSession extends Disposable {
+  /** @param features records x inputs, scaled to [-1, 1] */
+  encryptQuery(identity: QueryIdentity, features: Float64Array, options: { readonly evaluationKeys?: string }): EncryptedQuery;
+  /** @throws {AppError} artifact.* where the file is not this job's; result.not-verified where a canary is off */
+  decryptResult(bytes: Uint8Array, expected: { readonly file: string; readonly digest?: string }): DecryptedResult;
+}
+
+export function openSecretSession(seal: Seal, deployment: ClientDeployment, secrets: KeySetSecrets): SecretSession {
+  const codecs = new Map<PlanMode, OpenCodec>();
+  const codecOf = (mode: PlanMode): OpenCodec => {
+    const known = codecs.get(mode);
+    if (known !== undefined) return known;
+    const opened = openCodec(seal, planOf(deployment, mode), secrets);
+    codecs.set(mode, opened);
+    return opened;
+  };
+  return {
+    encryptQuery: (identity, features, options) => {
+      const started = performance.now();
+      const { codec, plan } = codecOf(identity.mode);
+      const blocks = drawSlots(deployment, plan, { identity, secrets });
+      const sections = blocks.map((slots, index) => ({
+        name: `block-${String(index)}`,
+        bytes: joinFrames(codec.encrypt(fillBlock(slots, plan.inputs, { features, canaries: deployment.canaries }))),
+      }));
+      const hashed = sections.map((section) => ({ ...section, sha256: sha256(section.bytes) }));
+      const { mode, ...rest } = identity;
+      const header = {
+        format: 'sealpoint.query',
+        version: 1,
+        deployment: deployment.id,
+        plan: mode,
+        key: secrets.key,
+        ...rest,
+        ...(options.evaluationKeys === undefined ? {} : { evaluationKeys: options.evaluationKeys }),
+      };
+      const query = encodeContainer(header, hashed, sha256);
+      return { query, digest: queryDigest(hashed, sha256), seconds: (performance.now() - started) / 1000 };
+    },
+    decryptResult: (bytes, expected) => {
+      const started = performance.now();
+      const { header, sections } = readArtifact('sealpoint.result', bytes, expected.file);
+      checkIds(header, { deployment: deployment.id, key: secrets.key }, expected);
+      const { codec, plan } = codecOf(header.plan);
+      const identity = { mode: header.plan, job: header.job, index: header.index, records: header.records };
+      const blocks = drawSlots(deployment, plan, { identity, secrets });
+      if (blocks.length !== sections.length) {
+        throw new AppError('artifact.altered', 'The result does not have as many blocks as its query.', { file: expected.file });
+      }
+      const scores = new Float64Array(header.records * plan.outputs);
+      let canaries = 0;
+      for (const [index, slots] of blocks.entries()) {
+        const [entry, section] = [header.sections[index], sections[index]];
+        if (entry === undefined || section === undefined) continue;
+        verifySection(entry, section, { sha256, file: expected.file });
+        const decrypted = codec.decrypt(splitFrames(section, codec.resultCiphertexts));
+        canaries += verifyCanaries(slots, decrypted, { plan, deployment, file: expected.file });
+        copyScores(slots, decrypted, { scores, outputs: plan.outputs });
+      }
+      return { header, scores, canaries, seconds: (performance.now() - started) / 1000 };
+    },
+    [Symbol.dispose]: () => {
+      for (const { close } of codecs.values()) close();
+    },
+  };
+}
+
+interface OpenCodec {
+  readonly codec: BlockCodec;
+  readonly plan: ClientPlan;
+  readonly close: () => void;
+}
+
+function openCodec(seal: Seal, plan: ClientPlan, secrets: KeySetSecrets): OpenCodec {
+  const saved = secrets.secretKeys.get(plan.parameters.id);
+  if (saved === undefined) {
+    throw new AppError('key.other-deployment', `The key set has no secret key for the parameters ${plan.parameters.id}.`, {
+      hint: 'Use the key set that was made for this deployment.',
+    });
+  }
+  using unwind = new DisposableStack();
+  const he = unwind.use(makeContext(seal, plan.parameters));
+  const secretKey = unwind.use(new seal.SecretKey());
+  secretKey.loadFromArray(he.context, saved);
+  // The encryptor wants a public key even where it only ever encrypts under the secret one.
+  using generator = new seal.KeyGenerator(he.context, secretKey);
+  using publicKey = generator.createPublicKey();
+  const encryptor = unwind.use(new seal.Encryptor(he.context, publicKey, secretKey));
+  const decryptor = unwind.use(new seal.Decryptor(he.context, secretKey));
+  const keys = { encryptor, decryptor };
+  const codec = unwind.use(plan.circuit === 'affine-coefficients' ? coefficientsCodec(he, plan, keys) : recordsCodec(he, plan, keys));
+  const owned = unwind.move();
+  return {
+    codec,
+    plan,
+    close: () => {
+      owned.dispose();
+    },
+  };
+}
+
+function planOf(deployment: ClientDeployment, mode: PlanMode): ClientPlan {
+  const plan = deployment.document.plans.find((candidate) => candidate.mode === mode);
+  if (plan !== undefined) return plan;
+  throw new AppError('artifact.unreadable', `The deployment has no plan for ${mode}.`);
+}
+
+function checkIds(
+  header: ResultHeader,
+  own: { readonly deployment: string; readonly key: string },
+  expected: { readonly file: string; readonly digest?: string },
+): void {
+  const { file } = expected;
+  if (header.deployment !== own.deployment) throw new AppError('artifact.other-deployment', 'This result belongs to another deployment.', { file });
+  if (header.key !== own.key) throw new AppError('artifact.other-key', 'This result was made for another key set.', { file });
+  if (expected.digest !== undefined && header.query !== expected.digest) {
+    throw new AppError('result.not-verified', 'This result does not answer the query that was sent.', { file });
+  }
+}
+
+/** The slots of each block: a stream keyed by HMAC-SHA-256(canary secret, identity), expanded with AES-256 in counter mode. */
+function drawSlots(
+  deployment: ClientDeployment,
+  plan: ClientPlan,
+  query: { readonly identity: QueryIdentity; readonly secrets: KeySetSecrets },
+): Slot[][] {
+  const message = canonicalJson({ deployment: deployment.id, ...query.identity });
+  const random = keyedWords(createHmac('sha256', query.secrets.canarySecret).update(message).digest());
+  return blockShapes(plan, query.identity.records, deployment.document.canaryPool).map((shape) => drawBlock(shape, random));
+}
+
+function keyedWords(key: Uint8Array): RandomWords {
+  const cipher = createCipheriv('aes-256-ctr', key, new Uint8Array(16));
+  let words = new Uint32Array(0);
+  let next = 0;
+  return () => {
+    if (next >= words.length) {
+      const bytes = Uint8Array.from(cipher.update(new Uint8Array(16_384)));
+      words = new Uint32Array(bytes.buffer);
+      next = 0;
+    }
+    next += 1;
+    return words[next - 1] ?? 0;
+  };
+}
+
+/** @returns blockRecords x inputs */
+function fillBlock(
+  slots: readonly Slot[],
+  inputs: number,
+  source: { readonly features: Float64Array; readonly canaries: Float64Array },
+): Float64Array {
+  const block = new Float64Array(slots.length * inputs);
+  for (const [slot, content] of slots.entries()) {
+    if (content.kind === 'record') block.set(row(source.features, content.record, inputs), slot * inputs);
+    else if (content.kind === 'canary') block.set(row(source.canaries, content.canary, inputs), slot * inputs);
+  }
+  return block;
+}
+
+function verifyCanaries(
+  slots: readonly Slot[],
+  decrypted: Float64Array,
+  context: { readonly plan: ClientPlan; readonly deployment: ClientDeployment; readonly file: string },
+): number {
+  const { plan, deployment } = context;
+  const known = deployment.canaryScores[plan.mode] ?? new Float64Array(0);
+  let checked = 0;
+  for (const [slot, content] of slots.entries()) {
+    if (content.kind !== 'canary') continue;
+    checked += 1;
+    for (let output = 0; output < plan.outputs; output += 1) {
+      const score = decrypted[slot * plan.outputs + output] ?? Number.NaN;
+      const answer = known[content.canary * plan.outputs + output] ?? Number.NaN;
+      // Written so that NaN fails.
+      if (Math.abs(score - answer) <= plan.errorBound) continue;
+      throw new AppError('result.not-verified', 'The result is not that of this query: a canary came back wrong.', {
+        file: context.file,
+        hint: 'The endpoint or the store altered, swapped or replayed a result, or runs another model. No prediction was written.',
+      });
+    }
+  }
+  return checked;
+}
+
+function copyScores(
+  slots: readonly Slot[],
+  decrypted: Float64Array,
+  target: { readonly scores: Float64Array; readonly outputs: number },
+): void {
+  for (const [slot, content] of slots.entries()) {
+    if (content.kind === 'record') target.scores.set(row(decrypted, slot, target.outputs), content.record * target.outputs);
+  }
+}
+
+function row(values: Float64Array, index: number, width: number): Float64Array {
+  return values.subarray(index * width, (index + 1) * width);
+}
