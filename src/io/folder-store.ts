@@ -101,7 +101,7 @@ async function writeObject(path: string, bytes: Uint8Array, options: StoreTransf
   for (let attempt = 1; ; attempt += 1) {
     const temporary = temporaryPath(dirname(path));
     try {
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolders(dirname(path));
       await fill(temporary, bytes, options);
       const placed = ifAbsent ? await placeIfAbsent(temporary, path) : await place(temporary, path);
       if (placed) await syncFolder(dirname(path));
@@ -112,6 +112,19 @@ async function writeObject(path: string, bytes: Uint8Array, options: StoreTransf
     } finally {
       await unlink(temporary).catch(() => undefined);
     }
+  }
+}
+
+/** As mkdir's `recursive`, which never returns where the system answers ENOENT for a folder whose parent exists (/proc). */
+async function makeFolders(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(folder) === folder || (await stat(dirname(folder)).catch(() => undefined)) !== undefined) throw error;
+    await makeFolders(dirname(folder));
+    await makeFolders(folder);
   }
 }
 
