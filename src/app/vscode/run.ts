@@ -1,0 +1,80 @@
+import path from 'node:path';
+import * as vscode from 'vscode';
+import type { RunOutcome } from '../../core/artifact/outcomes.ts';
+import type { Context } from './context.ts';
+import { describeDeployment, pickDeployment, type Deployment } from './deployments.ts';
+import { pickKeySet } from './key-sets.ts';
+import { dataExtensions, freePath, localPath, pickFile, pickNew, separator } from './pick.ts';
+import { withProgress } from './progress.ts';
+import { showResult } from './result.ts';
+import { settingsFor } from './settings.ts';
+import { isNode, type Node } from './tree-model.ts';
+import { planText } from './words.ts';
+
+/** What Run Encrypted Inference asks for; whatever a key binding or a test gives is not asked again. */
+export interface RunRequest {
+  readonly data?: string;
+  readonly deployment?: string;
+  readonly key?: string;
+  readonly output?: string;
+  /** A job that stopped on its way. */
+  readonly resume?: string;
+}
+
+export async function runInference(context: Context, target?: vscode.Uri | RunRequest | Node): Promise<RunOutcome | undefined> {
+  const given = requestOf(target);
+  const data = given.data ?? (await pickData());
+  if (data === undefined) return undefined;
+  const deployment =
+    given.deployment === undefined
+      ? await pickDeployment(context, vscode.l10n.t('Deployment to evaluate {0} with', path.basename(data)))
+      : await describeDeployment(context, given.deployment);
+  if (deployment === undefined) return undefined;
+  const key = given.key ?? (await pickKeySet(context, deployment))?.key;
+  if (key === undefined) return undefined;
+  const output = given.output ?? (await reviewRun(data, deployment));
+  if (output === undefined) return undefined;
+  return await execute(context, { ...given, data, deployment: deployment.target, key, output });
+}
+
+export async function pickData(): Promise<string | undefined> {
+  return await pickFile({ title: vscode.l10n.t('Data file'), extensions: dataExtensions, offered: dataExtensions });
+}
+
+/** A request from whatever the command was called with: a file of the explorer, a deployment of the tree, arguments. */
+export function requestOf(target: vscode.Uri | RunRequest | Node | undefined): RunRequest {
+  if (target instanceof vscode.Uri) return { data: localPath(target) };
+  if (isNode(target)) return target.kind === 'deployment' ? { deployment: target.uri } : {};
+  return target ?? {};
+}
+
+/** The plans' measured numbers before anything is sent, and where the predictions go. */
+async function reviewRun(data: string, deployment: Deployment): Promise<string | undefined> {
+  const { dir, name } = path.parse(data);
+  const proposed = await freePath(dir, `${name}.predictions`, '.csv');
+  const run = { label: `$(play) ${vscode.l10n.t('Run')}`, description: path.basename(proposed), detail: plansText(deployment), save: false };
+  const saveAs = { label: `$(save-as) ${vscode.l10n.t('Run and save as…')}`, description: '', detail: '', save: true };
+  const title = vscode.l10n.t('Run Encrypted Inference on {0}', path.basename(data));
+  const chosen = await vscode.window.showQuickPick([run, separator, saveAs], { title, ignoreFocusOut: true });
+  if (chosen === undefined || !('save' in chosen)) return undefined;
+  return chosen.save ? await pickNew(vscode.l10n.t('Predictions file'), vscode.l10n.t('Run'), proposed) : proposed;
+}
+
+function plansText({ plans }: Deployment): string {
+  return plans.map(planText).join(' | ');
+}
+
+async function execute(context: Context, request: RunRequest & { readonly data: string; readonly output: string }): Promise<RunOutcome> {
+  const { profile, withInput, clip } = settingsFor(vscode.Uri.file(request.data));
+  const title = vscode.l10n.t('Running encrypted inference on {0}', path.basename(request.data));
+  try {
+    const outcome = await withProgress(title, (running) => context.verbs.call('runJob', { profile, withInput, clip, ...request }, running));
+    context.log.info(`job ${outcome.job}: ${String(outcome.records)} records, ${String(outcome.bytes.sent)} bytes sent, ${outcome.seconds.total.toFixed(2)} s`);
+    await context.memory.rememberResult(outcome);
+    await showResult(context, outcome);
+    return outcome;
+  } finally {
+    context.trees.refresh();
+  }
+}
+

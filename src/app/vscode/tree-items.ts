@@ -1,0 +1,78 @@
+import * as vscode from 'vscode';
+import type { GroupNode, Node } from './tree-model.ts';
+import { baseName, bytesText, shortId } from './words.ts';
+
+const { None, Collapsed, Expanded } = vscode.TreeItemCollapsibleState;
+
+const groupLabels: { readonly [Group in GroupNode['group']]: { readonly label: string; readonly icon: string } } = {
+  models: { label: vscode.l10n.t('Deployments'), icon: 'package' },
+  keys: { label: vscode.l10n.t('Evaluation Keys'), icon: 'key' },
+  jobs: { label: vscode.l10n.t('Jobs'), icon: 'checklist' },
+  others: { label: vscode.l10n.t('Other Objects'), icon: 'files' },
+};
+
+interface Look {
+  readonly label: string;
+  readonly icon: string;
+  readonly contextValue: string;
+  readonly state?: vscode.TreeItemCollapsibleState;
+  readonly description?: string;
+  readonly tooltip?: string;
+}
+
+export function treeItem(node: Node): vscode.TreeItem {
+  const { label, icon, contextValue, state, description, tooltip } = looks(node);
+  const item = new vscode.TreeItem(label, state ?? None);
+  item.iconPath = new vscode.ThemeIcon(icon);
+  item.contextValue = contextValue;
+  if (description !== undefined) item.description = description;
+  if (tooltip !== undefined) item.tooltip = tooltip;
+  return item;
+}
+
+function looks(node: Node): Look {
+  switch (node.kind) {
+    case 'profile':
+      return profileLook(node.name, node.uri);
+    case 'group':
+      return { ...groupLabels[node.group], contextValue: 'group', state: node.group === 'models' ? Expanded : Collapsed };
+    case 'deployment':
+      return { label: shortId(node.id), icon: 'package', contextValue: 'deployment', tooltip: node.uri };
+    case 'evaluationKeys':
+      return { label: shortId(node.id), icon: 'key', contextValue: 'evaluationKeys', tooltip: node.uri };
+    case 'job':
+      return { label: shortId(node.id), icon: 'checklist', contextValue: 'job', tooltip: node.uri };
+    case 'folder':
+      return { label: baseName(node.prefix), icon: 'folder', contextValue: 'folder', state: Collapsed, tooltip: node.uri };
+    case 'object':
+      return objectLook(node.key, node.sizeBytes, node);
+    case 'keySet':
+      return keySetLook(node.keys);
+    case 'note':
+      return { label: node.text, icon: node.failed ? 'warning' : 'info', contextValue: 'note', tooltip: node.text };
+  }
+}
+
+function profileLook(name: string, uri: string): Look {
+  const local = name === 'local';
+  const icon = uri.startsWith('s3://') ? 'cloud' : local ? 'home' : 'folder-library';
+  const description = local ? vscode.l10n.t('this machine') : uri.replace(/^file:\/\//u, '');
+  return { label: name, icon, contextValue: local ? 'localProfile' : 'profile', state: local ? Expanded : Collapsed, description, tooltip: uri };
+}
+
+function objectLook(key: string, sizeBytes: number, { uri, modified }: { readonly uri: string; readonly modified?: string }): Look {
+  const tooltip = [uri, bytesText(sizeBytes), ...(modified === undefined ? [] : [modified])].join('\n');
+  return { label: baseName(key), icon: 'file', contextValue: 'object', description: bytesText(sizeBytes), tooltip };
+}
+
+function keySetLook(keys: Extract<Node, { kind: 'keySet' }>['keys']): Look {
+  const slots = keys.slots.map((slot) => (slot === 'editor' ? vscode.l10n.t('this editor') : vscode.l10n.t('passphrase'))).join(', ');
+  const tooltip = [
+    vscode.l10n.t('Key set {0}', keys.key),
+    vscode.l10n.t('Deployment {0}', keys.deployment),
+    vscode.l10n.t('Created {0}', keys.created),
+    vscode.l10n.t('Evaluation keys: {0}', bytesText(keys.bytes.evaluationKeys)),
+    vscode.l10n.t('Unlocked by: {0}', slots),
+  ].join('\n');
+  return { label: keys.name, icon: 'key', contextValue: 'keySet', description: vscode.l10n.t('for {0}', shortId(keys.deployment)), tooltip };
+}

@@ -1,0 +1,109 @@
+import type { CompileOutcome, PlanOutcome, RunOutcome } from '../../core/artifact/outcomes.ts';
+import type { AppError } from '../../core/error.ts';
+
+/** Texts with numbers in them, free of the editor so that they can be tested as they are. */
+
+export function shortId(id: string): string {
+  return id.slice(0, 8);
+}
+
+/** "512 bytes", "15.6 kB", "3.2 MB": decimal units. */
+export function bytesText(bytes: number): string {
+  if (bytes < 1000) return `${String(Math.round(bytes))} bytes`;
+  if (bytes < 1e6) return `${(bytes / 1000).toFixed(1)} kB`;
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+export function secondsText(seconds: number): string {
+  if (seconds < 0.1) return `${(seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0)} ms`;
+  return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+}
+
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
+}
+
+/** A plan in one line, from the numbers that its proof measured. */
+export function planText(plan: PlanOutcome): string {
+  const perRecord = plan.bytes.query / Math.max(1, plan.capacity);
+  return [
+    `${plan.scheme.toUpperCase()}, ${plan.packing} packing`,
+    `up to ${plural(plan.capacity, 'record')} a query`,
+    `${secondsText(plan.seconds.evaluate)} to evaluate a full query`,
+    `${bytesText(perRecord)} sent a record`,
+    `${String(plan.securityBits)}-bit security`,
+  ].join(' · ');
+}
+
+/** "data.csv, row 7, column mean radius: The value is no number. Write numbers with a decimal point." */
+export function errorText(error: AppError): string {
+  const { file, row, line, column } = error.place;
+  const places = [
+    file === undefined ? undefined : baseName(file),
+    row === undefined ? undefined : `row ${String(row)}`,
+    row !== undefined || line === undefined ? undefined : `line ${String(line)}`,
+    column === undefined ? undefined : `column ${column}`,
+  ].filter((place) => place !== undefined && !error.message.includes(place));
+  const start = places.length === 0 ? '' : `${places.join(', ')}: `;
+  return `${start}${error.message}${error.hint === undefined ? '' : ` ${error.hint}`}`;
+}
+
+export function compiledText(outcome: CompileOutcome): string {
+  const plans = outcome.plans.map((plan) => `${plan.mode} (${plan.packing}, largest error ${plan.maxError.toExponential(1)})`);
+  return `Compiled deployment ${shortId(outcome.deployment)}: ${plans.join(', ')}.`;
+}
+
+export function ranText(outcome: RunOutcome): string {
+  const { records, verified, bytes, seconds } = outcome;
+  return `${plural(records, 'prediction')} decrypted, ${plural(verified, 'canary', 'canaries')} verified: ${bytesText(bytes.sent)} sent, ${secondsText(seconds.total)}.`;
+}
+
+/** The page behind "Open Summary". */
+export function summaryMarkdown(outcome: RunOutcome): string {
+  const { bytes, seconds } = outcome;
+  const rows: readonly (readonly [string, string])[] = [
+    ['Records', outcome.records.toLocaleString('en')],
+    ['Canaries verified', `${outcome.verified.toLocaleString('en')} of ${outcome.verified.toLocaleString('en')}`],
+    ['Values clipped to the planned range', outcome.clipped.toLocaleString('en')],
+    ['Queries', `${outcome.queries.toLocaleString('en')} (${outcome.plan} plan)`],
+    ['Sent', `${bytesText(bytes.sent)} (${bytesText(bytes.sent / Math.max(1, outcome.records))} a record)`],
+    ['Received', bytesText(bytes.received)],
+    ['Encrypting', secondsText(seconds.encrypt)],
+    ['Evaluating, as the server measured it', secondsText(seconds.evaluate)],
+    ['Decrypting and checking', secondsText(seconds.decrypt)],
+    ['In all', secondsText(seconds.total)],
+  ];
+  return [
+    `# Encrypted inference: ${baseName(outcome.output)}`,
+    '',
+    '|  |  |',
+    '|---|---:|',
+    ...rows.map(([name, value]) => `| ${name} | ${value} |`),
+    '',
+    ...outcome.warnings.map((warning) => `> ${warning}\n`),
+    '## What the server saw',
+    '',
+    `- ${plural(outcome.queries, 'encrypted query', 'encrypted queries')}, ${bytesText(bytes.sent)} in all, how many records each holds, and when they came`,
+    `- the evaluation keys \`${shortId(outcome.key)}\`, with which it computes but cannot decrypt`,
+    `- the deployment \`${shortId(outcome.deployment)}\`: the model is the server's own`,
+    '',
+    '## What it never saw',
+    '',
+    '- any value of the data file, its column names and its name',
+    '- the predictions, and which of the encrypted records were canaries',
+    '- the secret keys: they did not leave this machine',
+    '',
+    '## Where things are',
+    '',
+    `- Predictions: \`${outcome.output}\``,
+    `- Profile: \`${outcome.profile}\``,
+    `- Job: \`${outcome.job}\``,
+    `- Deployment: \`${outcome.deployment}\``,
+    `- Key set: \`${outcome.key}\``,
+    '',
+  ].join('\n');
+}
+
+export function baseName(file: string): string {
+  return file.split(/[\\/]/u).findLast((part) => part !== '') ?? file;
+}
