@@ -1,6 +1,6 @@
-import { AppError } from '../error.ts';
 import { affineScores } from './affine.ts';
 import type { Body } from './ir.ts';
+import { treeScores } from './trees/evaluate.ts';
 
 /**
  * The reference interpreter: a body's scores in the clear.
@@ -8,6 +8,5 @@ import type { Body } from './ir.ts';
  * @returns rows x body.outputs, row by row
  */
 export function clearScores(body: Body, features: Float64Array, rows: number): Float64Array {
-  if (body.kind === 'affine-chain') return affineScores(body, features, rows);
-  throw new AppError('model.unsupported', 'Tree ensembles cannot be evaluated yet.');
+  return body.kind === 'affine-chain' ? affineScores(body, features, rows) : treeScores(body, features, rows);
 }

@@ -28,19 +28,24 @@ export function plannedRanges(features: Float64Array, rows: number, width: numbe
 }
 
 /**
- * As {@link plannedRanges}, and one-hot and ordinal features span all values that they can ever take, since a rare category may
- * be absent from the calibration rows; so may missing values, whose fill-in is always within the range.
+ * As {@link plannedRanges}, for a model's features: in the units of the file, since scaled columns no longer show what they share;
+ * one-hot and ordinal features span all values that they can ever take, since a rare category may be absent from the calibration
+ * rows; and a missing value's fill-in is always within the range.
  */
 export function planFeatureRanges(features: Float64Array, rows: number, preprocessing: Preprocessing): PlannedRanges {
   const bounds = calibratedBounds(features, rows, preprocessing.features.length);
-  if (preprocessing.normalize === 'none') {
-    for (const [index, feature] of preprocessing.features.entries()) {
-      for (const value of possibleValues(feature)) include(bounds, index, value);
-    }
+  if (preprocessing.normalize !== 'none') return widen(shareBounds(bounds));
+  const units = preprocessing.features.map(unitOf);
+  for (const [index, unit] of units.entries()) unscale(bounds, index, unit);
+  for (const [index, feature] of preprocessing.features.entries()) {
+    for (const value of possibleValues(feature)) include(bounds, index, value);
   }
   const ranges = widen(shareBounds(bounds));
-  if (preprocessing.normalize === 'none') reachFillIns(ranges, preprocessing.features);
-  return ranges;
+  reachFillIns(ranges, preprocessing.features);
+  return {
+    center: ranges.center.map((center, index) => (center - (units[index]?.offset ?? 0)) * (units[index]?.scale ?? 1)),
+    radius: ranges.radius.map((radius, index) => radius * Math.abs(units[index]?.scale ?? 1)),
+  };
 }
 
 export interface RangeOptions {
@@ -90,9 +95,33 @@ function include({ least, most }: Bounds, index: number, value: number): void {
   if (value > (most[index] ?? -Infinity)) most[index] = value;
 }
 
+/** A feature is (value - offset) * scale. */
+interface Unit {
+  readonly offset: number;
+  readonly scale: number;
+}
+
+/** A scale of 0 makes every value 0, which is then taken as it is. */
+function unitOf(feature: Feature): Unit {
+  if (feature.kind === 'ordinal' || feature.scale === 0) return { offset: 0, scale: 1 };
+  return { offset: feature.offset, scale: feature.scale };
+}
+
+/** Bounds in the file's units; nine digits of them, so that equal bounds are equal again after the way there and back. */
+function unscale({ least, most }: Bounds, index: number, { offset, scale }: Unit): void {
+  const scaled = [least[index] ?? 0, most[index] ?? 0];
+  if ((offset === 0 && scale === 1) || !scaled.every(Number.isFinite)) return;
+  const [low = 0, high = 0] = scaled.map((value) => value / scale + offset).sort((a, b) => a - b);
+  const rounding = 1e-12 * (Math.abs(low) + Math.abs(high) + Math.abs(offset));
+  const clean = (value: number): number => (Math.abs(value) < rounding ? 0 : Number(value.toPrecision(9)));
+  least[index] = clean(low);
+  most[index] = clean(high);
+}
+
+/** In the file's units. */
 function possibleValues(feature: Feature): readonly number[] {
   if (feature.kind === 'number') return [];
-  if (feature.kind === 'one-hot') return [(0 - feature.offset) * feature.scale, (1 - feature.offset) * feature.scale];
+  if (feature.kind === 'one-hot') return [0, 1];
   return feature.unknown === 'refuse' ? feature.values : [...feature.values, feature.unknown];
 }
 
@@ -100,8 +129,8 @@ function possibleValues(feature: Feature): readonly number[] {
 function reachFillIns({ center, radius }: PlannedRanges, features: readonly Feature[]): void {
   for (const [index, feature] of features.entries()) {
     if (feature.kind !== 'number' || typeof feature.missing !== 'number') continue;
-    const distance = Math.abs((feature.missing - feature.offset) * feature.scale - (center[index] ?? 0));
-    radius[index] = Math.max(radius[index] ?? 0, distance);
+    const distance = Math.abs(feature.missing - (center[index] ?? 0));
+    radius[index] = Math.max(radius[index] ?? 0, distance * (1 + 1e-9));
   }
 }
 
