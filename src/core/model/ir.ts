@@ -109,6 +109,8 @@ export type Feature =
       readonly column: number;
       /** refuse: a missing value is an error; keep: the body knows what to do (trees); a number: it is filled in. */
       readonly missing: 'refuse' | 'keep' | number;
+      /** LightGBM's `zero_as_missing`: a value of at most 1.0000000180025095e-35 in size is missing, too. */
+      readonly zeroIsMissing?: true;
       readonly offset: number;
       readonly scale: number;
       /** The library reads this column as float32. */
