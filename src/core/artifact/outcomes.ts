@@ -73,6 +73,21 @@ export type KeySetOutcome = z.infer<typeof keySetOutcome>;
 export const keyListOutcome = z.strictObject({ keys: z.array(keySetOutcome) });
 export type KeyListOutcome = z.infer<typeof keyListOutcome>;
 
+/** What `keys export` and `keys evaluation-keys` print. */
+export const keyFileOutcome = z.strictObject({ key: hexId, name: z.string(), file: z.string(), bytes: count });
+export type KeyFileOutcome = z.infer<typeof keyFileOutcome>;
+
+export const keyDeletedOutcome = z.strictObject({
+  key: hexId,
+  name: z.string(),
+  /** URIs of its evaluation keys in the stores of known profiles, and whether they were removed. */
+  published: z.array(z.string()),
+  publishedRemoved: z.boolean(),
+  /** Profiles whose store did not answer. */
+  unchecked: z.array(z.string()),
+});
+export type KeyDeletedOutcome = z.infer<typeof keyDeletedOutcome>;
+
 export const filesOutcome = z.strictObject({
   deployment: hexId,
   plan: planMode,
