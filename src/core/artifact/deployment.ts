@@ -33,6 +33,7 @@ const feature = z.discriminatedUnion('kind', [
     kind: z.literal('number'),
     column: z.int().nonnegative(),
     missing: z.union([z.literal('refuse'), z.literal('keep'), finite]),
+    zeroIsMissing: z.literal(true).exactOptional(),
     offset: finite,
     scale: finite,
     float32: z.boolean(),

@@ -65,10 +65,10 @@ function inTurn(readers: readonly ColumnReader[]): ColumnReader {
 /** LightGBM takes what is at most 1e-35 as float32 in size as zero. */
 const zeroSize = Math.fround(1e-35);
 
-function numberReader(index: number, { missing, zeroIsMissing = false, offset, scale, float32 }: NumberFeature): ColumnReader {
+function numberReader(index: number, { missing, zeroIsMissing, offset, scale, float32 }: NumberFeature): ColumnReader {
   return (cell, values, start) => {
     let value = readNumber(cell);
-    if (zeroIsMissing && Math.abs(value) <= zeroSize) value = Number.NaN;
+    if (zeroIsMissing === true && Math.abs(value) <= zeroSize) value = Number.NaN;
     if (Number.isNaN(value)) {
       if (missing === 'refuse') return 'data.missing-value';
       if (missing !== 'keep') value = missing;
