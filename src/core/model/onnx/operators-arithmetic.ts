@@ -1,0 +1,193 @@
+import { scaleRows } from '../sparse.ts';
+import { invalid, unsupported } from './attributes.ts';
+import {
+  type NodeContext,
+  type Operator,
+  type Shape,
+  checkSize,
+  fromAffine,
+  inputAt,
+  nameOf,
+  scalarAt,
+  selectElements,
+  settleAt,
+  tensorAt,
+} from './context.ts';
+import { type Elementwise, addFunctions, constantFunction, multiplyFunctions, unchanged } from './elementwise.ts';
+import { broadcastDims, broadcastMap, sizeOf } from './shape.ts';
+import { type Constant, type NumberArray, finiteNumbers, numberConstant } from './tensor.ts';
+import { addAffines } from './operators-join.ts';
+import type { TensorValue, Value } from './value.ts';
+
+type Sign = 'Add' | 'Sub' | 'Mul' | 'Div';
+
+export const arithmeticOperators: Readonly<Record<string, Operator>> = {
+  Add: (context) => [binary(context, 'Add')],
+  Sub: (context) => [binary(context, 'Sub')],
+  Mul: (context) => [binary(context, 'Mul')],
+  Div: (context) => [binary(context, 'Div')],
+  Sum: (context) => [sum(context)],
+  Neg: (context) => [onConstant(context, (x) => -x) ?? combine(context, 'Mul', [tensorAt(context, 0), scalar(-1)])],
+  Pow: (context) => [power(context)],
+  Sqrt: (context) => [onlyConstant(context, Math.sqrt)],
+  Reciprocal: (context) => [onlyConstant(context, (x) => 1 / x)],
+  Abs: (context) => [onlyConstant(context, Math.abs)],
+};
+
+function scalar(value: number): Constant {
+  return numberConstant('', [], Float64Array.of(value), 'float');
+}
+
+function binary(context: NodeContext, sign: Sign): Value {
+  return combine(context, sign, [operand(context, 0), operand(context, 1)]);
+}
+
+function operand(context: NodeContext, index: number): Constant | TensorValue {
+  const value = inputAt(context, index);
+  return value.kind === 'constant' ? value : tensorAt(context, index);
+}
+
+function sum(context: NodeContext): Value {
+  let total = operand(context, 0);
+  for (let index = 1; index < context.inputs.length; index += 1) total = combine(context, 'Add', [total, operand(context, index)]);
+  return total;
+}
+
+/** a sign b, stretched to a common shape. */
+export function combine(context: NodeContext, sign: Sign, [a, b]: readonly [Constant | TensorValue, Constant | TensorValue]): Constant | TensorValue {
+  if (a.kind === 'constant') return b.kind === 'constant' ? foldConstants(context, sign, [a, b]) : constantFirst(context, sign, [a, b]);
+  if (b.kind === 'constant') return withConstant(context, sign, [a, b]);
+  if (sign === 'Div') throw unsupported(context.node, 'it divides by a value that depends on the data');
+  return sign === 'Mul' ? multiplyTensors(context, a, b) : addTensors(context, [a, b], sign === 'Add' ? 1 : -1);
+}
+
+function constantFirst(context: NodeContext, sign: Sign, [a, b]: readonly [Constant, TensorValue]): TensorValue {
+  if (sign === 'Div') throw unsupported(context.node, 'it divides by a value that depends on the data');
+  const second = sign === 'Sub' ? withConstant(context, 'Mul', [b, scalar(-1)]) : b;
+  return withConstant(context, sign === 'Mul' ? 'Mul' : 'Add', [second, a]);
+}
+
+/** A number for all elements stays part of the function; others become rows of the matrix. */
+function withConstant(context: NodeContext, sign: Sign, [tensor, constant]: readonly [TensorValue, Constant]): TensorValue {
+  const numbers = finiteNumbers(constant);
+  const shape = stretch(context, [tensor, { dims: constant.dims, batch: -1 }]);
+  const value = numbers[0] ?? 0;
+  const isNumber = numbers.every((number) => number === value) && sizeOf(shape.dims) === sizeOf(tensor.dims);
+  if (sign === 'Div' && numbers.includes(0)) throw invalid(context.node, 'it divides by zero');
+  if (isNumber) {
+    const fn = isProduct(sign)
+      ? multiplyFunctions(tensor.fn, constantFunction(sign === 'Div' ? 1 / value : value))
+      : addFunctions(tensor.fn, constantFunction(sign === 'Sub' ? -value : value));
+    if (fn !== undefined) return { ...tensor, ...shape, fn };
+  }
+  const map = broadcastMap(constant.dims, shape.dims);
+  const all = Float64Array.from(map, (from) => signed(sign, numbers[from] ?? 0));
+  const base = settleAt(context, stretched(context, tensor, shape));
+  const names = [...base.names, nameOf(context.node)];
+  const affine = isProduct(sign)
+    ? { ...base, names, matrix: scaleRows(base.matrix, all), bias: base.bias.map((x, i) => x * (all[i] ?? 0)) }
+    : { ...base, names, bias: base.bias.map((x, i) => x + (all[i] ?? 0)) };
+  return fromAffine(affine, shape);
+}
+
+function isProduct(sign: Sign): boolean {
+  return sign === 'Mul' || sign === 'Div';
+}
+
+function signed(sign: Sign, value: number): number {
+  return sign === 'Sub' ? -value : sign === 'Div' ? 1 / value : value;
+}
+
+/** The common shape of two values. */
+function stretch(context: NodeContext, [a, b]: readonly [Shape, Shape]): Shape {
+  const dims = broadcastDims(a.dims, b.dims);
+  if (dims === undefined) throw invalid(context.node, `the shapes [${a.dims.join(', ')}] and [${b.dims.join(', ')}] do not fit`);
+  checkSize(context, dims);
+  const batches = [a, b].flatMap(({ dims: own, batch }) => (batch < 0 ? [] : [batch + dims.length - own.length]));
+  const [batch = -1] = batches;
+  if (batches.some((other) => other !== batch) || (batch >= 0 && dims[batch] !== 1)) throw unsupported(context.node, 'it mixes records');
+  return { dims, batch };
+}
+
+function stretched(context: NodeContext, tensor: TensorValue, shape: Shape): TensorValue {
+  const value = selectElements(context, tensor, { map: broadcastMap(tensor.dims, shape.dims), ...shape });
+  if (value.kind !== 'tensor') throw new RangeError('a tensor stays one');
+  return value;
+}
+
+function addTensors(context: NodeContext, [a, b]: readonly [TensorValue, TensorValue], factor: 1 | -1): TensorValue {
+  const shape = stretch(context, [a, b]);
+  const [left, right] = [stretched(context, a, shape), stretched(context, b, shape)];
+  if (left.base === right.base) {
+    const other = factor === 1 ? right.fn : multiplyFunctions(right.fn, constantFunction(-1));
+    const fn = other && addFunctions(left.fn, other);
+    if (fn !== undefined) return { ...left, fn };
+  }
+  const [x, y] = [settleAt(context, left), settleAt(context, right)];
+  if (x.source !== y.source) {
+    throw unsupported(
+      context.node,
+      'it adds values from different depths of the network (a residual connection)',
+      'Skip connections cannot be evaluated encrypted; use a network whose layers follow one another.',
+    );
+  }
+  return fromAffine(addAffines(x, y, { factor, name: nameOf(context.node) }), shape);
+}
+
+function multiplyTensors(context: NodeContext, a: TensorValue, b: TensorValue): TensorValue {
+  const sameShape = a.base === b.base && a.dims.join() === b.dims.join();
+  const fn = sameShape ? multiplyFunctions(a.fn, b.fn, nameOf(context.node)) : undefined;
+  if (fn !== undefined) return { ...a, fn };
+  const [x, y] = [settleAt(context, a), settleAt(context, b)];
+  if (x === y && a.dims.join() === b.dims.join()) return { ...a, base: x, fn: squareOf(context) };
+  throw unsupported(context.node, 'it multiplies two different values that both depend on the data', 'Only a value and itself, or a value and a constant, can be multiplied.');
+}
+
+function squareOf(context: NodeContext): Elementwise {
+  return { ...unchanged, plain: [0, 0, 1], name: nameOf(context.node) };
+}
+
+function power(context: NodeContext): Value {
+  const exponent = scalarAt(context, 1) ?? 1;
+  const folded = onConstant(context, (x) => x ** exponent);
+  if (folded !== undefined) return folded;
+  if (!Number.isInteger(exponent) || exponent < 1 || exponent > 16) throw unsupported(context.node, `the power ${String(exponent)} is no polynomial of low degree`);
+  let tensor = tensorAt(context, 0);
+  // The power of what is no polynomial itself begins a layer of its own.
+  if (tensor.fn.atom !== undefined) tensor = fromAffine(settleAt(context, tensor), tensor);
+  let fn: Elementwise | undefined = tensor.fn;
+  for (let i = 1; i < exponent && fn !== undefined; i += 1) fn = multiplyFunctions(fn, tensor.fn, nameOf(context.node));
+  return { ...tensor, fn: fn ?? tensor.fn };
+}
+
+/** The function of a constant's elements; undefined when the input depends on the data. */
+function onConstant(context: NodeContext, apply: (x: number) => number): Constant | undefined {
+  const value = inputAt(context, 0);
+  if (value.kind !== 'constant') return undefined;
+  return numberConstant(value.name, value.dims, Float64Array.from(value.numbers(), apply), value.type === 'integer' ? 'integer' : 'float');
+}
+
+function onlyConstant(context: NodeContext, apply: (x: number) => number): Constant {
+  const value = onConstant(context, apply);
+  if (value === undefined) throw unsupported(context.node, 'this function of the data is neither affine nor a known activation');
+  return value;
+}
+
+const folds: Readonly<Record<Sign, (x: number, y: number) => number>> = {
+  Add: (x, y) => x + y,
+  Sub: (x, y) => x - y,
+  Mul: (x, y) => x * y,
+  Div: (x, y) => x / y,
+};
+
+function foldConstants(context: NodeContext, sign: Sign, [a, b]: readonly [Constant, Constant]): Constant {
+  const { dims } = stretch(context, [
+    { dims: a.dims, batch: -1 },
+    { dims: b.dims, batch: -1 },
+  ]);
+  const type = a.type === 'integer' && b.type === 'integer' ? 'integer' : 'float';
+  const [x, y]: readonly NumberArray[] = [a.numbers(), b.numbers()];
+  const [mapX, mapY] = [broadcastMap(a.dims, dims), broadcastMap(b.dims, dims)];
+  const folded = Float64Array.from(mapX, (from, i) => folds[sign](x?.[from] ?? NaN, y?.[mapY[i] ?? 0] ?? NaN));
+  return numberConstant(`${a.name}, ${b.name}`, dims, sign === 'Div' && type === 'integer' ? folded.map(Math.trunc) : folded, type);
+}

@@ -1,0 +1,119 @@
+import type { Activation } from '../ir.ts';
+import { identityMatrix, scaleRows } from '../sparse.ts';
+import { type Atom, type Elementwise, type Polynomial, isClose, isUnchanged, ratio, unchanged } from './elementwise.ts';
+import type { ActivationSource, Affine, TensorValue } from './value.ts';
+
+/** outer[0] + outer[1] · activation(inner[0] + inner[1] t); `inner` may be of higher degree: then it is an activation of its own. */
+interface Recognised {
+  readonly activation: Activation;
+  readonly inner: Polynomial;
+  readonly outer: readonly [number, number];
+}
+
+/** The same function of the same tensor is one activation, however often the graph computes it. */
+const settled = new WeakMap<Affine, Map<string, Affine>>();
+
+/**
+ * The tensor as an affine map, of a new activation layer where its function is not affine.
+ * @returns undefined when the function is none that the intermediate representation has
+ */
+export function settle(tensor: Pick<TensorValue, 'base' | 'fn'>): Affine | undefined {
+  const { base, fn } = tensor;
+  if (isUnchanged(fn)) return base;
+  let ofBase = settled.get(base);
+  if (ofBase === undefined) {
+    ofBase = new Map();
+    settled.set(base, ofBase);
+  }
+  const key = JSON.stringify([fn.plain, fn.factor, fn.atom]);
+  const known = ofBase.get(key);
+  if (known !== undefined) return known;
+  const affine = settleFunction(base, fn);
+  if (affine !== undefined) ofBase.set(key, affine);
+  return affine;
+}
+
+/** a + b · affine, element by element. */
+export function scaleAffine(affine: Affine, [a = 0, b = 0]: Polynomial): Affine {
+  if (a === 0 && b === 1) return affine;
+  const { rows } = affine.matrix;
+  return {
+    ...affine,
+    matrix: scaleRows(affine.matrix, new Float64Array(rows).fill(b)),
+    bias: affine.bias.map((value) => a + b * value),
+  };
+}
+
+function settleFunction(base: Affine, fn: Elementwise): Affine | undefined {
+  if (fn.atom === undefined && fn.plain.length <= 2) return scaleAffine(base, fn.plain);
+  const recognised = recognise(fn);
+  if (recognised === undefined) return undefined;
+  const input = settle({ base, fn: { ...unchanged, plain: recognised.inner, name: fn.name } });
+  if (input === undefined) return undefined;
+  return scaleAffine(activationOf(input, recognised.activation, fn.name), recognised.outer);
+}
+
+/** The activation layer's outputs, unchanged. */
+export function activationOf(input: Affine, activation: Activation, name: string): Affine {
+  const source: ActivationSource = { kind: 'activation', name, activation, input };
+  const size = input.matrix.rows;
+  return { source, matrix: identityMatrix(size), bias: new Float64Array(size), names: [] };
+}
+
+function recognise(fn: Elementwise): Recognised | undefined {
+  const { atom, plain, factor } = fn;
+  if (atom === undefined) return { activation: { kind: 'polynomial', coefficients: plain }, inner: [0, 1], outer: [0, 1] };
+  if (plain.length === 1 && factor.length === 1) {
+    const activation = simple(atom);
+    return activation && { activation, inner: atom.argument, outer: [plain[0] ?? 0, factor[0] ?? 0] };
+  }
+  return recogniseGated(atom, plain, factor) ?? recogniseLeaky(atom, plain, factor);
+}
+
+function simple({ kind, slope }: Atom): Activation | undefined {
+  switch (kind) {
+    case 'erf':
+    case 'exp':
+      return undefined;
+    case 'leaky-relu':
+      return { kind, slope };
+    case 'gelu':
+      return { kind, approximation: 'none' };
+    case 'gelu-tanh':
+      return { kind: 'gelu', approximation: 'tanh' };
+    default:
+      return { kind };
+  }
+}
+
+/** t · sigmoid(t), 0.5 t (1 + erf(t / √2)) and 0.5 t (1 + tanh(√(2/π) (t + 0.044715 t³))), spelled out. */
+function recogniseGated(atom: Atom, plain: Polynomial, factor: Polynomial): Recognised | undefined {
+  const { argument } = atom;
+  if (atom.kind === 'sigmoid') {
+    const k = ratio(factor, argument);
+    return k === undefined || plain.length > 1 ? undefined : { activation: { kind: 'silu' }, inner: argument, outer: [plain[0] ?? 0, k] };
+  }
+  const inner = atom.kind === 'erf' ? argument.map((c) => c * Math.SQRT2) : atom.kind === 'tanh' ? geluInner(argument) : undefined;
+  if (inner === undefined) return undefined;
+  const [half, rest] = [ratio(factor, inner), ratio(plain, inner)];
+  if (half === undefined || rest === undefined || !isClose(half, rest)) return undefined;
+  return { activation: { kind: 'gelu', approximation: atom.kind === 'erf' ? 'none' : 'tanh' }, inner, outer: [0, 2 * half] };
+}
+
+/** u with argument = √(2/π) (u + 0.044715 u³), for u = a t. */
+function geluInner(argument: Polynomial): Polynomial | undefined {
+  const [c0 = 0, c1 = 0, c2 = 0, c3 = 0] = argument;
+  const a = c1 / Math.sqrt(2 / Math.PI);
+  if (argument.length !== 4 || c0 !== 0 || c2 !== 0) return undefined;
+  return isClose(c3, Math.sqrt(2 / Math.PI) * 0.044715 * a ** 3) ? [0, a] : undefined;
+}
+
+/** p t + f relu(k t), k > 0: slope p on the left, p + f k on the right. */
+function recogniseLeaky(atom: Atom, plain: Polynomial, factor: Polynomial): Recognised | undefined {
+  const [offset = 0, left = 0] = plain;
+  const [shift = 0, k = 0] = atom.argument;
+  const right = left + (factor[0] ?? 0) * k;
+  const fits = atom.kind === 'relu' && plain.length === 2 && factor.length === 1 && atom.argument.length === 2;
+  if (!fits || shift !== 0 || k <= 0 || right === 0) return undefined;
+  return { activation: { kind: 'leaky-relu', slope: left / right }, inner: [0, 1], outer: [offset, right] };
+}
