@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { CreateBucketCommand, ListMultipartUploadsCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describeArtifactStore } from '../../test/contract/artifact-store.ts';
 import { freePort, startS3Server, type S3TestServer } from '../../test/servers/versitygw.ts';
 import type { ArtifactStore } from '../core/artifact/store.ts';
 import type { AppError } from '../core/error.ts';
@@ -47,6 +48,8 @@ async function openUploads(): Promise<number> {
   const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
   return Uploads.length;
 }
+
+describeArtifactStore('s3Store', () => Promise.resolve({ store: freshStore(), dispose: () => Promise.resolve() }));
 
 describe('s3Store against a real S3 server', () => {
   it('never talks to anything but the server on this machine', async () => {
