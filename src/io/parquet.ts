@@ -10,6 +10,9 @@ import { batchRows, checkHeader, emptyTable } from './row-batches.ts';
 /** One column of one row group: numbers packed (8 bytes a value, missing ones marked), everything else as cells. */
 type Column = { readonly values: Float64Array; readonly missing: Uint8Array } | { readonly cells: readonly Cell[] };
 
+/** A row group of more rows could not be held in memory. */
+const mostGroupRows = 16n * 1024n * 1024n;
+
 interface Opened {
   readonly file: string;
   readonly buffer: AsyncBuffer;
@@ -52,6 +55,7 @@ async function readSchema(file: string, handle: FileHandle, signal: AbortSignal)
   const buffer = await bufferOf(file, handle, signal);
   const metadata = await readable(file, signal, () => parquetMetadataAsync(buffer));
   const columns = await readable(file, signal, () => Promise.resolve(parquetSchema(metadata).children));
+  if (!isPlausible(metadata, columns.length, buffer.byteLength)) throw unreadable(file, new Error('the sizes in the footer do not agree'));
   for (const { element, children } of columns) {
     if (children.length > 0 || element.repetition_type === 'REPEATED') throw unsupported(file, element.name, 'nested values');
   }
@@ -85,9 +89,22 @@ async function readable<T>(file: string, signal: AbortSignal, step: () => Promis
   } catch (cause) {
     signal.throwIfAborted();
     if (cause instanceof AppError) throw cause;
-    const hint = 'It may be damaged or cut short; write it again, or save the table as CSV.';
-    throw new AppError('data.unreadable', `Cannot read ${file} as Parquet.`, { file, hint, cause });
+    throw unreadable(file, cause);
   }
+}
+
+function unreadable(file: string, cause: unknown): AppError {
+  const hint = 'It may be damaged or cut short; write it again, or save the table as CSV.';
+  return new AppError('data.unreadable', `Cannot read ${file} as Parquet.`, { file, hint, cause });
+}
+
+/** What a footer says decides what is allocated, so it must agree with itself and with the file before anything is decoded. */
+function isPlausible({ row_groups: groups, num_rows: rows }: FileMetaData, columns: number, bytes: number): boolean {
+  if (columns === 0 || rows < 0n || groups.reduce((sum, group) => sum + group.num_rows, 0n) !== rows) return false;
+  return groups.every((group) => {
+    if (group.num_rows < 0n || group.num_rows > mostGroupRows || group.columns.length < columns) return false;
+    return group.columns.every(({ meta_data: part }) => part !== undefined && part.total_compressed_size >= 0n && part.total_compressed_size <= bytes);
+  });
 }
 
 async function readColumn(opened: Opened, part: { readonly name: string; readonly groupStart: number; readonly rows: number }, signal: AbortSignal): Promise<Column> {
