@@ -53,9 +53,13 @@ async function* batches(file: string, signal: AbortSignal): AsyncGenerator<RowBa
 
 async function readSchema(file: string, handle: FileHandle, signal: AbortSignal): Promise<Opened> {
   const buffer = await bufferOf(file, handle, signal);
-  const metadata = await readable(file, signal, () => parquetMetadataAsync(buffer));
-  const columns = await readable(file, signal, () => Promise.resolve(parquetSchema(metadata).children));
-  if (!isPlausible(metadata, columns.length, buffer.byteLength)) throw unreadable(file, new Error('the sizes in the footer do not agree'));
+  // A damaged footer may hold anything in any place, so that even looking at it belongs to the decoding.
+  const { metadata, columns } = await readable(file, signal, async () => {
+    const footer = await parquetMetadataAsync(buffer);
+    const { children } = parquetSchema(footer);
+    if (!isPlausible(footer, children.length, buffer.byteLength)) throw new Error('the sizes in the footer do not agree');
+    return { metadata: footer, columns: children };
+  });
   for (const { element, children } of columns) {
     if (children.length > 0 || element.repetition_type === 'REPEATED') throw unsupported(file, element.name, 'nested values');
   }
@@ -100,7 +104,7 @@ function unreadable(file: string, cause: unknown): AppError {
 
 /** What a footer says decides what is allocated, so it must agree with itself and with the file before anything is decoded. */
 function isPlausible({ row_groups: groups, num_rows: rows }: FileMetaData, columns: number, bytes: number): boolean {
-  if (columns === 0 || rows < 0n || groups.reduce((sum, group) => sum + group.num_rows, 0n) !== rows) return false;
+  if (columns === 0 || typeof rows !== 'bigint' || rows < 0n || groups.reduce((sum, group) => sum + group.num_rows, 0n) !== rows) return false;
   return groups.every((group) => {
     if (group.num_rows < 0n || group.num_rows > mostGroupRows || group.columns.length < columns) return false;
     return group.columns.every(({ meta_data: part }) => part !== undefined && part.total_compressed_size >= 0n && part.total_compressed_size <= bytes);

@@ -33,7 +33,7 @@ async function readBack(path: string): Promise<readonly (readonly Cell[])[]> {
 const text = fc.string({ unit: 'binary', maxLength: 10 }).map((value) => value.toWellFormed().replaceAll('\0', '0'));
 const anyRows = fc.array(fc.tuple(fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })), fc.option(text)), { minLength: 1, maxLength: 20 });
 
-describe('a table file', () => {
+describe('a table file', { timeout: 60_000 }, () => {
   it('is CSV with quotes where needed and the shortest numbers', async () => {
     const path = await write('a.csv', [[0.1, 'plain'], [-0, 'a,b'], [1e21, 'say "hi"'], [null, 'two\nlines'], [5e-324, null], [100, '=1+1'], [Number.NaN, 'a;b'], [1 / 3, 'é']]);
     expect(await readFile(path, 'utf8')).toBe(
@@ -112,7 +112,7 @@ const writer = (path: string): string => `
     process.stdout.write(String(error.code));
   }`;
 
-describe('a full disk', () => {
+describe('a full disk', { timeout: 60_000 }, () => {
   const node = [process.execPath, '--input-type=module', '--eval'] as const;
   const canMount = process.platform === 'linux' && spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0;
 
