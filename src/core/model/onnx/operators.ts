@@ -5,15 +5,17 @@ import { endingOperators } from './operators-classify.ts';
 import { joiningOperators } from './operators-join.ts';
 import { linearOperators } from './operators-linear.ts';
 import { preparingOperators } from './operators-ml.ts';
+import { convolutionOperators } from './operators-convolution.ts';
 import { shapeOperators } from './operators-shape.ts';
+import { treeOperators } from './operators-trees.ts';
 import type { OnnxNode } from './proto.ts';
 
 const { Softmax, LogSoftmax, ArgMax, ...ends } = endingOperators;
 
 /** Operators by domain and name. */
 const operators: Readonly<Record<string, Readonly<Record<string, Operator | undefined>>>> = {
-  '': { ...shapeOperators, ...joiningOperators, ...arithmeticOperators, ...linearOperators, ...activationOperators, Softmax, LogSoftmax, ArgMax },
-  'ai.onnx.ml': { ...preparingOperators, ...ends },
+  '': { ...shapeOperators, ...joiningOperators, ...arithmeticOperators, ...linearOperators, ...activationOperators, ...convolutionOperators, Softmax, LogSoftmax, ArgMax },
+  'ai.onnx.ml': { ...preparingOperators, ...ends, ...treeOperators },
 };
 
 export function operatorOf({ domain, operator }: OnnxNode): Operator | undefined {

@@ -32,6 +32,8 @@ export interface OnnxNode {
 
 export interface OnnxAttribute {
   readonly name: string;
+  /** 1 float, 2 int, 3 string, 4 tensor, 5 graph; 6 to 10 lists of these; 0 where the file leaves it out. */
+  readonly type: number;
   readonly float: number;
   readonly int: number;
   readonly bytes: Uint8Array | undefined;
@@ -140,7 +142,7 @@ function readAttribute(bytes: Uint8Array): OnnxAttribute {
   const floats: number[] = [];
   const ints: number[] = [];
   const strings: Uint8Array[] = [];
-  const single = { name: '', float: 0, int: 0, hasGraph: false };
+  const single = { name: '', type: 0, float: 0, int: 0, hasGraph: false };
   let own: Uint8Array | undefined;
   let tensor: OnnxTensor | undefined;
   const readers: Readonly<Record<number, (reader: BinaryReader, wire: WireType) => void>> = {
@@ -156,6 +158,7 @@ function readAttribute(bytes: Uint8Array): OnnxAttribute {
       readRepeated(reader, wire, (from) => ints.push(Number(from.int64())));
     },
     9: (reader) => strings.push(reader.bytes()),
+    20: (reader) => (single.type = reader.int32()),
   };
   readMessage(bytes, (field, reader, wire) => {
     if (field === 6 || field === 11) single.hasGraph = true;
