@@ -10,9 +10,13 @@ import { baseName, shortId } from './words.ts';
 const artifactExtensions = ['zip', 'spq', 'spr', 'spk'] as const;
 
 /** What an artifact is, for what, its sizes and parameters: as a read-only JSON page. */
-export async function inspectArtifact(context: Context, target?: vscode.Uri | Node): Promise<InspectOutcome | undefined> {
+export async function inspectArtifact(
+  context: Context,
+  target?: vscode.Uri | Node,
+): Promise<InspectOutcome | undefined> {
   const title = vscode.l10n.t('Artifact to inspect');
-  const chosen = targetOf(target) ?? (await pickFile({ title, extensions: artifactExtensions, offered: artifactExtensions }));
+  const chosen =
+    targetOf(target) ?? (await pickFile({ title, extensions: artifactExtensions, offered: artifactExtensions }));
   if (chosen === undefined) return undefined;
   const outcome = await context.verbs.call('inspectArtifact', { target: chosen });
   await context.summaries.openJson(baseName(chosen), outcome);
@@ -31,7 +35,8 @@ export async function copyId(target?: Node): Promise<void> {
 
 /** Copies a deployment into a profile's store. */
 export async function publishDeployment(context: Context, target?: Node): Promise<void> {
-  const deployment = targetOf(target) ?? (await pickDeployment(context, vscode.l10n.t('Deployment to publish')))?.target;
+  const deployment =
+    targetOf(target) ?? (await pickDeployment(context, vscode.l10n.t('Deployment to publish')))?.target;
   if (deployment === undefined) return;
   const { profiles } = await context.verbs.call('listProfiles', {});
   const choices = profiles.map(({ name, store }) => ({ label: name, detail: store, value: name }));
@@ -41,7 +46,9 @@ export async function publishDeployment(context: Context, target?: Node): Promis
   const options = { deployment, profile };
   const published = await withProgress(title, (running) => context.verbs.call('publishDeployment', options, running));
   context.trees.refresh();
-  void vscode.window.showInformationMessage(vscode.l10n.t('Deployment {0} is in the store of {1}.', shortId(published.deployment), profile));
+  void vscode.window.showInformationMessage(
+    vscode.l10n.t('Deployment {0} is in the store of {1}.', shortId(published.deployment), profile),
+  );
 }
 
 function targetOf(target: vscode.Uri | Node | undefined): string | undefined {

@@ -1,11 +1,25 @@
 import * as vscode from 'vscode';
-import type { CompileOutcome, FilesOutcome, InspectOutcome, KeySetOutcome, RunOutcome } from '../../core/artifact/outcomes.ts';
+import type {
+  CompileOutcome,
+  FilesOutcome,
+  InspectOutcome,
+  KeySetOutcome,
+  RunOutcome,
+} from '../../core/artifact/outcomes.ts';
 import { copyId, copyUri, inspectArtifact, publishDeployment } from './artifacts.ts';
 import { compileModel, type CompileRequest } from './compile.ts';
 import type { Context } from './context.ts';
 import { encryptFile } from './encrypt.ts';
 import { showFailure } from './failure.ts';
-import { createKeys, deleteKeys, exportKeys, importKeys, renameKeys, type CreateKeysRequest, type KeyRequest } from './key-sets.ts';
+import {
+  createKeys,
+  deleteKeys,
+  exportKeys,
+  importKeys,
+  renameKeys,
+  type CreateKeysRequest,
+  type KeyRequest,
+} from './key-sets.ts';
 import { addProfile, removeProfile, type ProfileRequest } from './profiles.ts';
 import { openResult, type ResultRequest } from './result.ts';
 import { runInference, type RunRequest } from './run.ts';

@@ -14,13 +14,18 @@ export type CompileRequest = Partial<VerbOptions<'compileModel'>>;
 const defaults = { maxError: 1e-3, minAgreement: 0.99 } as const;
 const asText = /\.(json|txt)$/iu;
 
-export async function compileModel(context: Context, target?: vscode.Uri | CompileRequest): Promise<CompileOutcome | undefined> {
+export async function compileModel(
+  context: Context,
+  target?: vscode.Uri | CompileRequest,
+): Promise<CompileOutcome | undefined> {
   const options = await askCompile(target instanceof vscode.Uri ? { model: localPath(target) } : (target ?? {}));
   if (options === undefined) return undefined;
   const title = vscode.l10n.t('Compiling {0}', path.basename(options.model));
   const outcome = await withProgress(title, (running) => context.verbs.call('compileModel', options, running));
   await context.memory.rememberDeployment(outcome.path);
-  context.log.info(`compiled deployment ${outcome.deployment}: ${String(outcome.bytes.client)} and ${String(outcome.bytes.server)} bytes`);
+  context.log.info(
+    `compiled deployment ${outcome.deployment}: ${String(outcome.bytes.client)} and ${String(outcome.bytes.server)} bytes`,
+  );
   context.trees.refresh();
   void offerKeys(outcome);
   return outcome;
@@ -52,21 +57,43 @@ async function pickCalibration(): Promise<string | undefined> {
 
 async function pickMode(): Promise<VerbOptions<'compileModel'>['mode'] | undefined> {
   return await pickOne(vscode.l10n.t('What to be quick at'), [
-    { label: vscode.l10n.t('Both'), detail: vscode.l10n.t('One plan for a single record and one for whole files; each job takes the one that fits.'), value: 'auto' },
-    { label: vscode.l10n.t('Whole files'), detail: vscode.l10n.t('Many records share a query: most records a second, fewest bytes a record.'), value: 'throughput' },
-    { label: vscode.l10n.t('One record'), detail: vscode.l10n.t('The answer to a single record comes as soon as it can.'), value: 'latency' },
+    {
+      label: vscode.l10n.t('Both'),
+      detail: vscode.l10n.t('One plan for a single record and one for whole files; each job takes the one that fits.'),
+      value: 'auto',
+    },
+    {
+      label: vscode.l10n.t('Whole files'),
+      detail: vscode.l10n.t('Many records share a query: most records a second, fewest bytes a record.'),
+      value: 'throughput',
+    },
+    {
+      label: vscode.l10n.t('One record'),
+      detail: vscode.l10n.t('The answer to a single record comes as soon as it can.'),
+      value: 'latency',
+    },
   ]);
 }
 
 async function pickReveal(): Promise<VerbOptions<'compileModel'>['reveal'] | undefined> {
   return await pickOne(vscode.l10n.t('What the data party may learn about a forest'), [
-    { label: vscode.l10n.t('Nothing of its splits'), detail: vscode.l10n.t('Decisions are computed under encryption. The right choice for models other than forests.'), value: 'nothing' },
-    { label: vscode.l10n.t('Its thresholds'), detail: vscode.l10n.t('client.zip lists which features are compared with which values: exact decisions, smaller and faster queries.'), value: 'thresholds' },
+    {
+      label: vscode.l10n.t('Nothing of its splits'),
+      detail: vscode.l10n.t('Decisions are computed under encryption. The right choice for models other than forests.'),
+      value: 'nothing',
+    },
+    {
+      label: vscode.l10n.t('Its thresholds'),
+      detail: vscode.l10n.t(
+        'client.zip lists which features are compared with which values: exact decisions, smaller and faster queries.',
+      ),
+      value: 'thresholds',
+    },
   ]);
 }
 
 async function pickOutput(model: string): Promise<string | undefined> {
-  const proposed = await freePath(path.dirname(model), `${path.parse(model).name}.deployment`, '');
+  const proposed = await freePath(path.dirname(model), path.parse(model).name, '.sealpoint');
   return await pickNew(vscode.l10n.t('Folder for the deployment'), vscode.l10n.t('Compile'), proposed);
 }
 

@@ -18,7 +18,11 @@ export async function describeDeployment(context: Context, target: string): Prom
   const found: Record<string, unknown> = await context.verbs.call('inspectArtifact', { target });
   const id = found['deployment'];
   const plans = found['plans'];
-  return { target, id: typeof id === 'string' ? id : '', plans: Array.isArray(plans) ? (plans as readonly PlanOutcome[]) : [] };
+  return {
+    target,
+    id: typeof id === 'string' ? id : '',
+    plans: Array.isArray(plans) ? (plans as readonly PlanOutcome[]) : [],
+  };
 }
 
 /** The only deployment known here, else the one that a person picks from the folders known, the workspace and the stores. */
@@ -33,10 +37,16 @@ export async function pickDeployment(context: Context, title: string): Promise<D
     deployment,
   }));
   const other = { label: vscode.l10n.t('Browse…'), deployment: undefined, alwaysShow: true };
-  const chosen = items.length === 0 ? other : await vscode.window.showQuickPick([...items, separator, other], { title, matchOnDetail: true });
+  const chosen =
+    items.length === 0
+      ? other
+      : await vscode.window.showQuickPick([...items, separator, other], { title, matchOnDetail: true });
   if (chosen === undefined) return undefined;
   if ('deployment' in chosen && chosen.deployment !== undefined) return chosen.deployment;
-  const folder = await pickFolder(vscode.l10n.t('Folder of the deployment (client.zip, server.zip)'), vscode.l10n.t('Choose'));
+  const folder = await pickFolder(
+    vscode.l10n.t('Folder of the deployment (client.zip, server.zip)'),
+    vscode.l10n.t('Choose'),
+  );
   if (folder === undefined) return undefined;
   const deployment = await describeDeployment(context, folder);
   await context.memory.rememberDeployment(folder);

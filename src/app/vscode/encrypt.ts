@@ -12,7 +12,10 @@ import type { Node } from './tree-model.ts';
 import { bytesText, plural } from './words.ts';
 
 /** Writes a data file's encrypted queries into a folder, for whoever carries them to the endpoint. */
-export async function encryptFile(context: Context, target?: vscode.Uri | RunRequest | Node): Promise<FilesOutcome | undefined> {
+export async function encryptFile(
+  context: Context,
+  target?: vscode.Uri | RunRequest | Node,
+): Promise<FilesOutcome | undefined> {
   const given = requestOf(target);
   const data = given.data ?? (await pickData());
   if (data === undefined) return undefined;
@@ -28,14 +31,20 @@ export async function encryptFile(context: Context, target?: vscode.Uri | RunReq
   const options = { data, deployment: deployment.target, key, output, clip: settingsFor(vscode.Uri.file(data)).clip };
   const title = vscode.l10n.t('Encrypting {0}', path.basename(data));
   const outcome = await withProgress(title, (running) => context.verbs.call('encryptData', options, running));
-  context.log.info(`encrypted ${String(outcome.records)} records into ${String(outcome.files.length)} queries, ${String(outcome.bytes)} bytes`);
+  context.log.info(
+    `encrypted ${String(outcome.records)} records into ${String(outcome.files.length)} queries, ${String(outcome.bytes)} bytes`,
+  );
   void offerFolder(outcome, output);
   return outcome;
 }
 
 async function pickQueriesFolder(data: string): Promise<string | undefined> {
   const { dir, name } = path.parse(data);
-  return await pickNew(vscode.l10n.t('Folder for the encrypted queries'), vscode.l10n.t('Encrypt'), await freePath(dir, `${name}.queries`, ''));
+  return await pickNew(
+    vscode.l10n.t('Folder for the encrypted queries'),
+    vscode.l10n.t('Encrypt'),
+    await freePath(dir, `${name}.queries`, ''),
+  );
 }
 
 async function offerFolder(outcome: FilesOutcome, folder: string): Promise<void> {

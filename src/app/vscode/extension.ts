@@ -24,7 +24,11 @@ export function activate(extension: vscode.ExtensionContext): Api {
   const trees = openTrees(verbs, log);
   const summaries = openSummaries(memory);
   const context: Context = { verbs, log, memory, trees, summaries };
-  const stopVerbs = { dispose: () => { verbs[Symbol.dispose](); } };
+  const stopVerbs = {
+    dispose: () => {
+      verbs[Symbol.dispose]();
+    },
+  };
   extension.subscriptions.push(log, stopVerbs, trees, summaries, ...registerCommands(context));
   return { trees };
 }

@@ -22,9 +22,14 @@ async function offerWaysOut(error: AppError, log: Log): Promise<void> {
   const open = vscode.l10n.t('Open');
   const showLog = vscode.l10n.t('Show Log');
   const place = placeInEditor(error);
-  const chosen = await vscode.window.showErrorMessage(errorText(error), ...(place === undefined ? [] : [open]), showLog);
+  const chosen = await vscode.window.showErrorMessage(
+    errorText(error),
+    ...(place === undefined ? [] : [open]),
+    showLog,
+  );
   if (chosen === showLog) log.show();
-  if (chosen === open && place !== undefined) await vscode.window.showTextDocument(place.file, { selection: place.line });
+  if (chosen === open && place !== undefined)
+    await vscode.window.showTextDocument(place.file, { selection: place.line });
 }
 
 function placeInEditor(error: AppError): { readonly file: vscode.Uri; readonly line: vscode.Range } | undefined {

@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import type { KeySetOutcome } from '../../core/artifact/outcomes.ts';
 import type { Context } from './context.ts';
 import { describeDeployment, pickDeployment, type Deployment } from './deployments.ts';
-import { localPath, pickNew } from './pick.ts';
+import { localPath, pickNew, pickOne } from './pick.ts';
 import { withProgress } from './progress.ts';
 import { isNode, type KeySetNode, type Node } from './tree-model.ts';
 import { bytesText, shortId } from './words.ts';
@@ -19,7 +19,10 @@ export interface KeyRequest {
   readonly file?: string;
 }
 
-export async function createKeys(context: Context, target?: CreateKeysRequest | Node): Promise<KeySetOutcome | undefined> {
+export async function createKeys(
+  context: Context,
+  target?: CreateKeysRequest | Node,
+): Promise<KeySetOutcome | undefined> {
   const request = isNode(target) ? (target.kind === 'deployment' ? { deployment: target.uri } : undefined) : target;
   const given: CreateKeysRequest | undefined = request;
   const deployment =
@@ -36,10 +39,16 @@ export async function makeKeys(context: Context, deployment: Deployment, name: s
   const title = vscode.l10n.t('Creating key set {0}', name);
   const options = { deployment: deployment.target, name };
   const keys = await withProgress(title, (running) => context.verbs.call('createKeySet', options, running));
-  context.log.info(`created key set ${keys.key} for ${keys.deployment}: ${String(keys.bytes.evaluationKeys)} bytes of evaluation keys`);
+  context.log.info(
+    `created key set ${keys.key} for ${keys.deployment}: ${String(keys.bytes.evaluationKeys)} bytes of evaluation keys`,
+  );
   context.trees.refresh();
   void vscode.window.showInformationMessage(
-    vscode.l10n.t('Key set {0} is ready: {1} of evaluation keys. Its secret keys stay on this machine.', keys.name, bytesText(keys.bytes.evaluationKeys)),
+    vscode.l10n.t(
+      'Key set {0} is ready: {1} of evaluation keys. Its secret keys stay on this machine.',
+      keys.name,
+      bytesText(keys.bytes.evaluationKeys),
+    ),
   );
   return keys;
 }
@@ -68,16 +77,26 @@ export async function renameKeys(context: Context, target?: KeyRequest | Node): 
 export async function exportKeys(context: Context, target?: KeyRequest | Node): Promise<string | undefined> {
   const chosen = await whichKeys(context, target, vscode.l10n.t('Key set to export'));
   if (chosen === undefined) return undefined;
-  const proposed = path.join(vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? '', `${chosen.label}.sealpoint-keys`);
-  const file = chosen.file ?? (await pickNew(vscode.l10n.t('File for the key set, under a passphrase'), vscode.l10n.t('Export'), proposed));
+  const proposed = path.join(
+    vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? '',
+    `${chosen.label}.sealpoint-keys`,
+  );
+  const file =
+    chosen.file ??
+    (await pickNew(vscode.l10n.t('File for the key set, under a passphrase'), vscode.l10n.t('Export'), proposed));
   if (file === undefined) return undefined;
   const title = vscode.l10n.t('Exporting key set {0}', chosen.label);
   await withProgress(title, (running) => context.verbs.call('exportKeySet', { key: chosen.key, file }, running));
-  void vscode.window.showInformationMessage(vscode.l10n.t('{0} holds the key set {1} under your passphrase.', path.basename(file), chosen.label));
+  void vscode.window.showInformationMessage(
+    vscode.l10n.t('{0} holds the key set {1} under your passphrase.', path.basename(file), chosen.label),
+  );
   return file;
 }
 
-export async function importKeys(context: Context, target?: { readonly file: string }): Promise<KeySetOutcome | undefined> {
+export async function importKeys(
+  context: Context,
+  target?: { readonly file: string },
+): Promise<KeySetOutcome | undefined> {
   const file = target?.file ?? (await chooseKeyFile());
   if (file === undefined) return undefined;
   const title = vscode.l10n.t('Importing {0}', path.basename(file));
@@ -97,16 +116,37 @@ export async function deleteKeys(context: Context, target?: KeyRequest | Node): 
     ignoreFocusOut: true,
   });
   if (typed !== chosen.label) return;
-  await context.verbs.call('deleteKeySet', { key: chosen.key });
+  const published = await pickPublished(chosen.label);
+  if (published === undefined) return;
+  await context.verbs.call('deleteKeySet', { key: chosen.key, published });
   context.log.info(`deleted key set ${chosen.key}`);
   context.trees.refresh();
+}
+
+async function pickPublished(name: string): Promise<boolean | undefined> {
+  return await pickOne(vscode.l10n.t('Evaluation keys of {0} in the stores of your profiles', name), [
+    {
+      label: vscode.l10n.t('Delete them too'),
+      detail: vscode.l10n.t('Endpoints can then evaluate nothing more under this key set.'),
+      value: true,
+    },
+    {
+      label: vscode.l10n.t('Leave them'),
+      detail: vscode.l10n.t('They are public: they decrypt nothing.'),
+      value: false,
+    },
+  ]);
 }
 
 interface ChosenKeys extends KeyRequest {
   readonly label: string;
 }
 
-async function whichKeys(context: Context, target: KeyRequest | Node | undefined, title: string): Promise<ChosenKeys | undefined> {
+async function whichKeys(
+  context: Context,
+  target: KeyRequest | Node | undefined,
+  title: string,
+): Promise<ChosenKeys | undefined> {
   if (isNode(target)) return target.kind === 'keySet' ? chosenNode(target) : undefined;
   if (target !== undefined) return { ...target, label: target.key };
   const { keys } = await context.verbs.call('listKeySets', {});
@@ -134,7 +174,7 @@ async function askName(proposed: string): Promise<string | undefined> {
 async function proposedName(context: Context, deployment: Deployment): Promise<string> {
   const { keys } = await context.verbs.call('listKeySets', {});
   const taken = new Set(keys.map(({ name }) => name));
-  const stem = path.basename(deployment.target).replace(/\.(deployment|zip)$/u, '') || shortId(deployment.id);
+  const stem = path.basename(deployment.target).replace(/\.(sealpoint|zip)$/u, '') || shortId(deployment.id);
   for (let n = 1; ; n++) {
     const name = n === 1 ? stem : `${stem}-${String(n)}`;
     if (!taken.has(name)) return name;
@@ -142,6 +182,9 @@ async function proposedName(context: Context, deployment: Deployment): Promise<s
 }
 
 async function chooseKeyFile(): Promise<string | undefined> {
-  const chosen = await vscode.window.showOpenDialog({ title: vscode.l10n.t('Exported key set'), openLabel: vscode.l10n.t('Import') });
+  const chosen = await vscode.window.showOpenDialog({
+    title: vscode.l10n.t('Exported key set'),
+    openLabel: vscode.l10n.t('Import'),
+  });
   return chosen?.[0] === undefined ? undefined : localPath(chosen[0]);
 }

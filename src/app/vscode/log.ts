@@ -16,7 +16,10 @@ export function openLog(): Log {
     },
     failure: (what, error) => {
       const { row, line, column } = error.place;
-      const place = [row === undefined ? '' : ` row ${String(row)}`, line === undefined ? '' : ` line ${String(line)}`].join('');
+      const place = [
+        row === undefined ? '' : ` row ${String(row)}`,
+        line === undefined ? '' : ` line ${String(line)}`,
+      ].join('');
       channel.error(`${what}: ${error.code}${place}${column === undefined ? '' : ' (a column is named)'}`);
     },
     show: () => {

@@ -36,7 +36,10 @@ export async function pickFile(kind: FileKind): Promise<string | undefined> {
   if (files.length === 0) return await browse(kind);
   const items = files.map((uri) => ({ label: path.posix.basename(uri.path), description: folderOf(uri), uri }));
   const other = { label: vscode.l10n.t('Browse…'), description: '', uri: undefined, alwaysShow: true };
-  const chosen = await vscode.window.showQuickPick([...items, separator, other], { title: kind.title, matchOnDescription: true });
+  const chosen = await vscode.window.showQuickPick([...items, separator, other], {
+    title: kind.title,
+    matchOnDescription: true,
+  });
   if (chosen === undefined) return undefined;
   return 'uri' in chosen && chosen.uri !== undefined ? localPath(chosen.uri) : await browse(kind);
 }
@@ -55,7 +58,12 @@ async function browse(kind: FileKind): Promise<string | undefined> {
 }
 
 export async function pickFolder(title: string, openLabel: string): Promise<string | undefined> {
-  const chosen = await vscode.window.showOpenDialog({ title, openLabel, canSelectFiles: false, canSelectFolders: true });
+  const chosen = await vscode.window.showOpenDialog({
+    title,
+    openLabel,
+    canSelectFiles: false,
+    canSelectFolders: true,
+  });
   return chosen?.[0] === undefined ? undefined : localPath(chosen[0]);
 }
 

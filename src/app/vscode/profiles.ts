@@ -23,7 +23,11 @@ export async function removeProfile(context: Context, target?: Node): Promise<vo
   if (name === undefined) return;
   const remove = vscode.l10n.t('Remove');
   const detail = vscode.l10n.t('Its store is not touched.');
-  const chosen = await vscode.window.showWarningMessage(vscode.l10n.t('Remove the profile {0}?', name), { modal: true, detail }, remove);
+  const chosen = await vscode.window.showWarningMessage(
+    vscode.l10n.t('Remove the profile {0}?', name),
+    { modal: true, detail },
+    remove,
+  );
   if (chosen !== remove) return;
   await context.verbs.call('removeProfile', { name });
   context.trees.refresh();
@@ -31,13 +35,25 @@ export async function removeProfile(context: Context, target?: Node): Promise<vo
 
 async function askProfile(): Promise<ProfileRequest | undefined> {
   const kind = await pickOne(vscode.l10n.t('Where the artifacts lie'), [
-    { label: vscode.l10n.t('Folder'), detail: vscode.l10n.t('A folder of this machine or a mounted share.'), value: 'folder' },
-    { label: vscode.l10n.t('S3'), detail: vscode.l10n.t('A bucket, or a prefix in one, under an AWS profile of this machine.'), value: 's3' },
+    {
+      label: vscode.l10n.t('Folder'),
+      detail: vscode.l10n.t('A folder of this machine or a mounted share.'),
+      value: 'folder',
+    },
+    {
+      label: vscode.l10n.t('S3'),
+      detail: vscode.l10n.t('A bucket, or a prefix in one, under an AWS profile of this machine.'),
+      value: 's3',
+    },
   ]);
   if (kind === undefined) return undefined;
   const store = kind === 'folder' ? await askFolder() : await askBucket();
   if (store === undefined) return undefined;
-  const name = await askText(vscode.l10n.t('Name of the profile'), nameRule, vscode.l10n.t('Letters, digits, dots, dashes; at most 64.'));
+  const name = await askText(
+    vscode.l10n.t('Name of the profile'),
+    nameRule,
+    vscode.l10n.t('Letters, digits, dots, dashes; at most 64.'),
+  );
   if (name === undefined) return undefined;
   return kind === 'folder' ? { name, store } : await withAws({ name, store });
 }
@@ -71,6 +87,8 @@ async function askText(title: string, rule = /^/u, wrong = ''): Promise<string |
 
 async function pickProfile(context: Context): Promise<string | undefined> {
   const { profiles } = await context.verbs.call('listProfiles', {});
-  const choices = profiles.filter(({ name }) => name !== 'local').map(({ name, store }) => ({ label: name, detail: store, value: name }));
+  const choices = profiles
+    .filter(({ name }) => name !== 'local')
+    .map(({ name, store }) => ({ label: name, detail: store, value: name }));
   return await pickOne(vscode.l10n.t('Profile to remove'), choices);
 }

@@ -4,7 +4,9 @@ import { secretVault } from './vault.ts';
 import type { Question } from './verb-protocol.ts';
 
 /** Answers what a verb in the worker cannot know: passphrases from a person, key-encryption keys from the secret storage. */
-export function answerQuestions(secrets: vscode.SecretStorage): (question: Question, signal: AbortSignal) => Promise<unknown> {
+export function answerQuestions(
+  secrets: vscode.SecretStorage,
+): (question: Question, signal: AbortSignal) => Promise<unknown> {
   const vault = secretVault(secrets);
   return async (question, signal) => {
     switch (question.kind) {
@@ -18,7 +20,10 @@ export function answerQuestions(secrets: vscode.SecretStorage): (question: Quest
   };
 }
 
-async function askPassphrase({ purpose, confirm }: Extract<Question, { kind: 'passphrase' }>, signal: AbortSignal): Promise<string> {
+async function askPassphrase(
+  { purpose, confirm }: Extract<Question, { kind: 'passphrase' }>,
+  signal: AbortSignal,
+): Promise<string> {
   const first = await askSecret(purpose, signal);
   if (!confirm) return first;
   const again = await askSecret(vscode.l10n.t('{0}: the same passphrase again', purpose), signal, (text) =>
@@ -27,7 +32,11 @@ async function askPassphrase({ purpose, confirm }: Extract<Question, { kind: 'pa
   return again;
 }
 
-async function askSecret(prompt: string, signal: AbortSignal, check?: (text: string) => string | undefined): Promise<string> {
+async function askSecret(
+  prompt: string,
+  signal: AbortSignal,
+  check?: (text: string) => string | undefined,
+): Promise<string> {
   signal.throwIfAborted();
   const token = new vscode.CancellationTokenSource();
   const close = (): void => {

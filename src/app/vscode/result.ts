@@ -19,7 +19,8 @@ export interface ResultRequest {
 /** Opens predictions of an earlier job, with its summary beside them. */
 export async function openResult(context: Context, target?: ResultRequest | Node): Promise<RunOutcome | undefined> {
   const job = isNode(target) ? (target.kind === 'job' ? target.id : undefined) : target?.job;
-  const outcome = job === undefined ? await pickResult(context) : context.memory.results().find((known) => known.job === job);
+  const outcome =
+    job === undefined ? await pickResult(context) : context.memory.results().find((known) => known.job === job);
   if (outcome === undefined) {
     if (job === undefined) return undefined;
     throw new AppError('job.not-found', `The predictions of job ${shortId(job)} are not known in this editor.`, {
@@ -27,7 +28,10 @@ export async function openResult(context: Context, target?: ResultRequest | Node
     });
   }
   if (!(await exists(outcome.output))) {
-    throw new AppError('io.not-found', 'The predictions file was moved or deleted.', { file: outcome.output, hint: 'Run the job again.' });
+    throw new AppError('io.not-found', 'The predictions file was moved or deleted.', {
+      file: outcome.output,
+      hint: 'Run the job again.',
+    });
   }
   await vscode.commands.executeCommand('vscode.open', vscode.Uri.file(outcome.output), { preview: false });
   await context.summaries.openJob(outcome.job);
@@ -54,5 +58,6 @@ async function pickResult(context: Context): Promise<RunOutcome | undefined> {
     if (chosen === run) await vscode.commands.executeCommand('sealpoint.run');
     return undefined;
   }
-  return (await vscode.window.showQuickPick(items, { title: vscode.l10n.t('Result to open'), matchOnDetail: true }))?.outcome;
+  return (await vscode.window.showQuickPick(items, { title: vscode.l10n.t('Result to open'), matchOnDetail: true }))
+    ?.outcome;
 }

@@ -21,7 +21,10 @@ export interface RunRequest {
   readonly resume?: string;
 }
 
-export async function runInference(context: Context, target?: vscode.Uri | RunRequest | Node): Promise<RunOutcome | undefined> {
+export async function runInference(
+  context: Context,
+  target?: vscode.Uri | RunRequest | Node,
+): Promise<RunOutcome | undefined> {
   const given = requestOf(target);
   const data = given.data ?? (await pickData());
   if (data === undefined) return undefined;
@@ -52,7 +55,12 @@ export function requestOf(target: vscode.Uri | RunRequest | Node | undefined): R
 async function reviewRun(data: string, deployment: Deployment): Promise<string | undefined> {
   const { dir, name } = path.parse(data);
   const proposed = await freePath(dir, `${name}.predictions`, '.csv');
-  const run = { label: `$(play) ${vscode.l10n.t('Run')}`, description: path.basename(proposed), detail: plansText(deployment), save: false };
+  const run = {
+    label: `$(play) ${vscode.l10n.t('Run')}`,
+    description: path.basename(proposed),
+    detail: plansText(deployment),
+    save: false,
+  };
   const saveAs = { label: `$(save-as) ${vscode.l10n.t('Run and save as…')}`, description: '', detail: '', save: true };
   const title = vscode.l10n.t('Run Encrypted Inference on {0}', path.basename(data));
   const chosen = await vscode.window.showQuickPick([run, separator, saveAs], { title, ignoreFocusOut: true });
@@ -64,12 +72,19 @@ function plansText({ plans }: Deployment): string {
   return plans.map(planText).join(' | ');
 }
 
-async function execute(context: Context, request: RunRequest & { readonly data: string; readonly output: string }): Promise<RunOutcome> {
+async function execute(
+  context: Context,
+  request: RunRequest & { readonly data: string; readonly output: string },
+): Promise<RunOutcome> {
   const { profile, withInput, clip } = settingsFor(vscode.Uri.file(request.data));
   const title = vscode.l10n.t('Running encrypted inference on {0}', path.basename(request.data));
   try {
-    const outcome = await withProgress(title, (running) => context.verbs.call('runJob', { profile, withInput, clip, ...request }, running));
-    context.log.info(`job ${outcome.job}: ${String(outcome.records)} records, ${String(outcome.bytes.sent)} bytes sent, ${outcome.seconds.total.toFixed(2)} s`);
+    const outcome = await withProgress(title, (running) =>
+      context.verbs.call('runJob', { profile, withInput, clip, ...request }, running),
+    );
+    context.log.info(
+      `job ${outcome.job}: ${String(outcome.records)} records, ${String(outcome.bytes.sent)} bytes sent, ${outcome.seconds.total.toFixed(2)} s`,
+    );
     await context.memory.rememberResult(outcome);
     await showResult(context, outcome);
     return outcome;
@@ -77,4 +92,3 @@ async function execute(context: Context, request: RunRequest & { readonly data: 
     context.trees.refresh();
   }
 }
-

@@ -38,7 +38,11 @@ export async function storedDeployments(verbs: Verbs): Promise<readonly string[]
 
 async function profileNodes(verbs: Verbs): Promise<readonly ProfileNode[]> {
   const { profiles }: VerbOutcome<'listProfiles'> = await verbs.call('listProfiles', {});
-  return profiles.map(({ name, store }): ProfileNode => ({ kind: 'profile', name, uri: store }));
+  return profiles.map(({ name, store }): ProfileNode => ({
+    kind: 'profile',
+    name,
+    uri: store.endsWith('/') ? store : `${store}/`,
+  }));
 }
 
 async function list(verbs: Verbs, profile: ProfileNode, prefix: string): Promise<Listing> {

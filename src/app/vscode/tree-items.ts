@@ -35,7 +35,11 @@ function looks(node: Node): Look {
     case 'profile':
       return profileLook(node.name, node.uri);
     case 'group':
-      return { ...groupLabels[node.group], contextValue: 'group', state: node.group === 'models' ? Expanded : Collapsed };
+      return {
+        ...groupLabels[node.group],
+        contextValue: 'group',
+        state: node.group === 'models' ? Expanded : Collapsed,
+      };
     case 'deployment':
       return { label: shortId(node.id), icon: 'package', contextValue: 'deployment', tooltip: node.uri };
     case 'evaluationKeys':
@@ -43,7 +47,13 @@ function looks(node: Node): Look {
     case 'job':
       return { label: shortId(node.id), icon: 'checklist', contextValue: 'job', tooltip: node.uri };
     case 'folder':
-      return { label: baseName(node.prefix), icon: 'folder', contextValue: 'folder', state: Collapsed, tooltip: node.uri };
+      return {
+        label: baseName(node.prefix),
+        icon: 'folder',
+        contextValue: 'folder',
+        state: Collapsed,
+        tooltip: node.uri,
+      };
     case 'object':
       return objectLook(node.key, node.sizeBytes, node);
     case 'keySet':
@@ -57,16 +67,29 @@ function profileLook(name: string, uri: string): Look {
   const local = name === 'local';
   const icon = uri.startsWith('s3://') ? 'cloud' : local ? 'home' : 'folder-library';
   const description = local ? vscode.l10n.t('this machine') : uri.replace(/^file:\/\//u, '');
-  return { label: name, icon, contextValue: local ? 'localProfile' : 'profile', state: local ? Expanded : Collapsed, description, tooltip: uri };
+  return {
+    label: name,
+    icon,
+    contextValue: local ? 'localProfile' : 'profile',
+    state: local ? Expanded : Collapsed,
+    description,
+    tooltip: uri,
+  };
 }
 
-function objectLook(key: string, sizeBytes: number, { uri, modified }: { readonly uri: string; readonly modified?: string }): Look {
+function objectLook(
+  key: string,
+  sizeBytes: number,
+  { uri, modified }: { readonly uri: string; readonly modified?: string },
+): Look {
   const tooltip = [uri, bytesText(sizeBytes), ...(modified === undefined ? [] : [modified])].join('\n');
   return { label: baseName(key), icon: 'file', contextValue: 'object', description: bytesText(sizeBytes), tooltip };
 }
 
 function keySetLook(keys: Extract<Node, { kind: 'keySet' }>['keys']): Look {
-  const slots = keys.slots.map((slot) => (slot === 'editor' ? vscode.l10n.t('this editor') : vscode.l10n.t('passphrase'))).join(', ');
+  const slots = keys.slots
+    .map((slot) => (slot === 'editor' ? vscode.l10n.t('this editor') : vscode.l10n.t('passphrase')))
+    .join(', ');
   const tooltip = [
     vscode.l10n.t('Key set {0}', keys.key),
     vscode.l10n.t('Deployment {0}', keys.deployment),
@@ -74,5 +97,11 @@ function keySetLook(keys: Extract<Node, { kind: 'keySet' }>['keys']): Look {
     vscode.l10n.t('Evaluation keys: {0}', bytesText(keys.bytes.evaluationKeys)),
     vscode.l10n.t('Unlocked by: {0}', slots),
   ].join('\n');
-  return { label: keys.name, icon: 'key', contextValue: 'keySet', description: vscode.l10n.t('for {0}', shortId(keys.deployment)), tooltip };
+  return {
+    label: keys.name,
+    icon: 'key',
+    contextValue: 'keySet',
+    description: vscode.l10n.t('for {0}', shortId(keys.deployment)),
+    tooltip,
+  };
 }

@@ -1,7 +1,16 @@
 import type { KeySetOutcome } from '../../core/artifact/outcomes.ts';
 
 /** What the two trees show, free of the editor. `uri` is absolute ("s3://…" or "file:///…"). */
-export type Node = ProfileNode | GroupNode | DeploymentNode | EvaluationKeysNode | JobNode | FolderNode | ObjectNode | KeySetNode | NoteNode;
+export type Node =
+  | ProfileNode
+  | GroupNode
+  | DeploymentNode
+  | EvaluationKeysNode
+  | JobNode
+  | FolderNode
+  | ObjectNode
+  | KeySetNode
+  | NoteNode;
 
 export interface ProfileNode {
   readonly kind: 'profile';
@@ -74,8 +83,13 @@ export function isNode(value: unknown): value is Node {
 
 /** A store's root: our three groups where they exist, then everything else apart. */
 export function rootNodes(profile: ProfileNode, listing: Listing): readonly Node[] {
-  const groups = ours.filter((group) => listing.folders.includes(`${group}/`)).map((group): GroupNode => ({ kind: 'group', group, profile }));
-  const foreign = levelNodes(profile, { ...listing, folders: listing.folders.filter((folder) => !ours.some((group) => folder === `${group}/`)) });
+  const groups = ours
+    .filter((group) => listing.folders.includes(`${group}/`))
+    .map((group): GroupNode => ({ kind: 'group', group, profile }));
+  const foreign = levelNodes(profile, {
+    ...listing,
+    folders: listing.folders.filter((folder) => !ours.some((group) => folder === `${group}/`)),
+  });
   if (groups.length + foreign.length === 0) return [{ kind: 'note', text: 'empty', failed: false }];
   return foreign.length === 0 ? groups : [...groups, { kind: 'group', group: 'others', profile, children: foreign }];
 }
@@ -86,7 +100,8 @@ export function groupNodes({ group, profile }: GroupNode, listing: Listing): rea
     const id = prefix.split('/').at(-2) ?? '';
     const uri = profile.uri + prefix;
     if (group === 'models' && deploymentOrKey.test(id)) return { kind: 'deployment', id, uri, profile };
-    if (group === 'keys' && deploymentOrKey.test(id)) return { kind: 'evaluationKeys', id, uri: `${uri}evaluation-keys.spk` };
+    if (group === 'keys' && deploymentOrKey.test(id))
+      return { kind: 'evaluationKeys', id, uri: `${uri}evaluation-keys.spk` };
     if (group === 'jobs' && job.test(id)) return { kind: 'job', id, uri };
     return { kind: 'folder', prefix, uri, profile };
   });
@@ -95,7 +110,12 @@ export function groupNodes({ group, profile }: GroupNode, listing: Listing): rea
 
 /** Folders, then objects, as they are. */
 export function levelNodes(profile: ProfileNode, listing: Listing): readonly Node[] {
-  const folders = listing.folders.map((prefix): Node => ({ kind: 'folder', prefix, uri: profile.uri + prefix, profile }));
+  const folders = listing.folders.map((prefix): Node => ({
+    kind: 'folder',
+    prefix,
+    uri: profile.uri + prefix,
+    profile,
+  }));
   return [...folders, ...objectNodes(profile, listing)];
 }
 

@@ -5,7 +5,7 @@
 export const verbTable = {
   compileModel: async () => (await import('../../service/compile.ts')).compileModel,
   inspectArtifact: async () => (await import('../../service/inspect.ts')).inspectArtifact,
-  createKeySet: async () => (await import('../../service/keys.ts')).createKeySet,
+  createKeySet: async () => (await import('../../service/create-key-set.ts')).createKeySet,
   listKeySets: async () => (await import('../../service/keys.ts')).listKeySets,
   renameKeySet: async () => (await import('../../service/keys.ts')).renameKeySet,
   exportKeySet: async () => (await import('../../service/keys.ts')).exportKeySet,

@@ -82,7 +82,9 @@ async function answerCall(call: number, verb: VerbName, options: unknown): Promi
 function failureOf(error: unknown, signal: AbortSignal): ErrorDocument['error'] {
   const known = signal.aborted ? new AppError('cancelled', 'Cancelled.') : toAppError(error);
   if (known.code === 'internal' && error instanceof Error) {
-    environment.log(`unexpected ${error.name} at ${error.stack?.split('\n').slice(1, 4).join(' ').trim() ?? 'unknown place'}`);
+    environment.log(
+      `unexpected ${error.name} at ${error.stack?.split('\n').slice(1, 4).join(' ').trim() ?? 'unknown place'}`,
+    );
   }
   return errorDocument(known).error;
 }

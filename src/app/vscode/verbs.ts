@@ -31,7 +31,11 @@ export interface VerbHost {
 
 /** Runs the verbs of src/service off the extension host's thread. Rejects with AppError; a cancel has the code `cancelled`. */
 export interface Verbs extends Disposable {
-  readonly call: <Name extends VerbName>(verb: Name, options: VerbOptions<Name>, running?: Partial<Running>) => Promise<VerbOutcome<Name>>;
+  readonly call: <Name extends VerbName>(
+    verb: Name,
+    options: VerbOptions<Name>,
+    running?: Partial<Running>,
+  ) => Promise<VerbOutcome<Name>>;
 }
 
 export function workerVerbs(host: VerbHost): Verbs {
@@ -94,7 +98,12 @@ function startWorker(host: VerbHost, onEnd: () => void): VerbWorker {
     onEnd();
   };
   worker.on('error', (cause: unknown) => {
-    fail(new AppError('seal.worker-died', 'The background worker stopped unexpectedly.', { cause, hint: 'Try again; the log may say more.' }));
+    fail(
+      new AppError('seal.worker-died', 'The background worker stopped unexpectedly.', {
+        cause,
+        hint: 'Try again; the log may say more.',
+      }),
+    );
   });
   worker.on('exit', () => {
     fail(new AppError('cancelled', 'Cancelled.'));

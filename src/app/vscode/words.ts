@@ -49,7 +49,9 @@ export function errorText(error: AppError): string {
 }
 
 export function compiledText(outcome: CompileOutcome): string {
-  const plans = outcome.plans.map((plan) => `${plan.mode} (${plan.packing}, largest error ${plan.maxError.toExponential(1)})`);
+  const plans = outcome.plans.map(
+    (plan) => `${plan.mode} (${plan.packing}, largest error ${plan.maxError.toExponential(1)})`,
+  );
   return `Compiled deployment ${shortId(outcome.deployment)}: ${plans.join(', ')}.`;
 }
 

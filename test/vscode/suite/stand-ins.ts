@@ -1,0 +1,51 @@
+import * as vscode from 'vscode';
+
+/** People's part in tests: the extension and its tests share one `vscode.window`, so that a method put in its place is seen by both. */
+
+interface Shown {
+  readonly message: string;
+  readonly buttons: readonly string[];
+}
+
+/** The error messages that are shown while `work` runs; nobody presses a button. */
+export async function duringErrors(work: () => Promise<void>): Promise<readonly Shown[]> {
+  const shown: Shown[] = [];
+  const stand = (message: string, ...buttons: string[]): Promise<undefined> => {
+    shown.push({ message, buttons });
+    return Promise.resolve(undefined);
+  };
+  using _ = replaced('showErrorMessage', stand);
+  await work();
+  return shown;
+}
+
+/** Cancels `work` at its first report of progress; gives the milliseconds from there to its end. */
+export async function duringProgress(work: () => Thenable<unknown>): Promise<number> {
+  let cancelled = performance.now();
+  const stand = async (
+    _options: unknown,
+    task: (report: unknown, token: unknown) => Promise<unknown>,
+  ): Promise<unknown> => {
+    const source = new vscode.CancellationTokenSource();
+    const report = (): void => {
+      if (source.token.isCancellationRequested) return;
+      cancelled = performance.now();
+      source.cancel();
+    };
+    return await task({ report }, source.token);
+  };
+  using _ = replaced('withProgress', stand);
+  await work();
+  return performance.now() - cancelled;
+}
+
+function replaced(method: 'showErrorMessage' | 'withProgress', stand: unknown): Disposable {
+  const window = vscode.window as unknown as Record<string, unknown>;
+  const original = window[method];
+  window[method] = stand;
+  return {
+    [Symbol.dispose]: () => {
+      window[method] = original;
+    },
+  };
+}

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import * as vscode from 'vscode';
+import type { CompileOutcome, KeySetOutcome, RunOutcome } from '../../../src/core/artifact/outcomes.ts';
+import type { Api } from '../../../src/app/vscode/extension.ts';
+import type { Node } from '../../../src/app/vscode/tree-model.ts';
+import { duringProgress, duringErrors } from './stand-ins.ts';
+import { idleHost, longestBlock, notes, threadCpuMs } from './measure.ts';
+
+const mostActivationMs = 50;
+const mostBlockMs = 50;
+const workspace = process.env['SEALPOINT_SUITE_WORKSPACE'] ?? '';
+const file = (name: string): string => path.join(workspace, name);
+const deployment = file('logistic.sealpoint');
+
+/** In order: each test goes on from where the one before left the machine, as a person would. */
+export function defineTests(): void {
+  describe('Sealpoint in VS Code', () => {
+    let api: Api;
+    let ran: RunOutcome;
+
+    it('activates within 50 ms of computing', async () => {
+      const extension = sealpoint();
+      assert.equal(extension.isActive, false, 'nothing activates it before it is needed');
+      await idleHost();
+      const [cpu, wall] = [threadCpuMs(), performance.now()];
+      api = await extension.activate();
+      const cpuMs = threadCpuMs() - cpu;
+      notes.push(
+        `activation: ${cpuMs.toFixed(1)} ms of CPU time, ${(performance.now() - wall).toFixed(1)} ms by the clock`,
+      );
+      assert.ok(cpuMs < mostActivationMs, `activation took ${String(cpuMs)} ms`);
+    });
+
+    it('registers exactly the commands that its manifest contributes', async () => {
+      const manifest = sealpoint().packageJSON as {
+        readonly contributes: { readonly commands: readonly { readonly command: string }[] };
+      };
+      const contributed = manifest.contributes.commands.map(({ command }) => command).sort();
+      // The editor adds commands of its own for views: "sealpoint.keys.focus" and the like.
+      const registered = (await vscode.commands.getCommands(true)).filter((id) => /^sealpoint\.\w+$/u.test(id)).sort();
+      assert.deepEqual(registered, contributed);
+    });
+
+    it('shows the welcome texts in an empty home', async () => {
+      assert.deepEqual(await api.trees.artifacts.getChildren(), []);
+      assert.deepEqual(await api.trees.keys.getChildren(), []);
+    });
+
+    it('compiles a model into a deployment', async () => {
+      const request = {
+        model: file('logistic.onnx'),
+        calibration: file('calibration.csv'),
+        mode: 'auto',
+        reveal: 'nothing',
+        output: deployment,
+      };
+      const outcome = await vscode.commands.executeCommand<CompileOutcome | undefined>('sealpoint.compile', request);
+      assert.match(outcome?.deployment ?? '', /^[0-9a-f]{64}$/u);
+      for (const name of ['client.zip', 'server.zip', 'report.json'])
+        assert.ok((await stat(path.join(deployment, name))).size > 0, name);
+    });
+
+    it('creates a key set that its tree shows', async () => {
+      const keys = await vscode.commands.executeCommand<KeySetOutcome | undefined>('sealpoint.createKeys', {
+        deployment,
+        name: 'first',
+      });
+      assert.deepEqual(keys?.slots, ['editor']);
+      const [node] = (await api.trees.keys.getChildren()) ?? [];
+      assert.equal(labelOf(api, node), 'first');
+    });
+
+    it('runs encrypted inference, the host free all the while, and opens the predictions', async () => {
+      const request = { data: file('data.csv'), deployment, key: 'first', output: file('data.predictions.csv') };
+      const run = (): Thenable<RunOutcome | undefined> => vscode.commands.executeCommand('sealpoint.run', request);
+      const { value, cpuMs } = await longestBlock(run);
+      assert.ok(value !== undefined);
+      ran = value;
+      assert.ok(cpuMs < mostBlockMs, `the host computed ${String(cpuMs)} ms in one go`);
+      assert.equal(ran.records, 143);
+      assert.ok(ran.verified > 0);
+      const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+      assert.ok(input instanceof vscode.TabInputText);
+      assert.equal(input.uri.fsPath, request.output);
+    });
+
+    it('writes one prediction a row, in order', async () => {
+      const [header = '', ...rows] = (await readFile(ran.output, 'utf8')).trim().split('\n');
+      assert.ok(header.split(',').includes('label'));
+      assert.equal(rows.length, 143);
+    });
+
+    it('opens the result again, its summary beside it', async () => {
+      const outcome = await vscode.commands.executeCommand<RunOutcome | undefined>('sealpoint.openResult', {
+        job: ran.job,
+      });
+      assert.equal(outcome?.job, ran.job);
+      const uri = vscode.Uri.from({ scheme: 'sealpoint-summary', path: '/Summary.md', query: ran.job });
+      const text = (await vscode.workspace.openTextDocument(uri)).getText();
+      assert.match(text, /What the server saw/u);
+      assert.match(text, /\| Records \| 143 \|/u);
+    });
+
+    it('lists the local store with its jobs', async () => {
+      const [profile] = (await api.trees.artifacts.getChildren()) ?? [];
+      assert.equal(labelOf(api, profile), 'local');
+      const groups = (await api.trees.artifacts.getChildren(profile)) ?? [];
+      const jobs = groups.find((node) => labelOf(api, node) === 'Jobs');
+      assert.ok(jobs !== undefined);
+      const children = (await api.trees.artifacts.getChildren(jobs)) ?? [];
+      assert.ok(children.some((node) => node.kind === 'job' && node.id === ran.job));
+    });
+
+    it('names file, row and column of a value that is no number, offers to open it, and writes nothing', async () => {
+      const data = file('wrong.csv');
+      const [header = '', first = '', second = ''] = (await readFile(file('data.csv'), 'utf8')).split('\n');
+      await writeFile(data, [header, first, second.replace(/^[^,]*/u, 'twelve'), ''].join('\n'));
+      const output = file('wrong.predictions.csv');
+      const errors = await duringErrors(async () => {
+        assert.equal(
+          await vscode.commands.executeCommand('sealpoint.run', { data, deployment, key: 'first', output }),
+          undefined,
+        );
+      });
+      assert.equal(errors.length, 1);
+      const [{ message, buttons }] = errors as [(typeof errors)[number]];
+      assert.match(message, /wrong\.csv.*row 2.*mean radius/u);
+      assert.doesNotMatch(message, /twelve/u);
+      assert.deepEqual(buttons, ['Open', 'Show Log']);
+      await assert.rejects(stat(output));
+    });
+
+    it('says that a file is no model', async () => {
+      const request = {
+        model: file('data.csv'),
+        calibration: file('calibration.csv'),
+        mode: 'auto',
+        reveal: 'nothing',
+        output: file('no.sealpoint'),
+      };
+      const errors = await duringErrors(async () => {
+        assert.equal(await vscode.commands.executeCommand('sealpoint.compile', request), undefined);
+      });
+      assert.equal(errors.length, 1);
+      await assert.rejects(stat(request.output));
+    });
+
+    it('stops a run when it is cancelled, leaves no output and shows no error', async () => {
+      const output = file('cancelled.predictions.csv');
+      const request = { data: file('data.csv'), deployment, key: 'first', output };
+      const errors = await duringErrors(async () => {
+        const stoppedMs = await duringProgress(() => vscode.commands.executeCommand('sealpoint.run', request));
+        notes.push(`a cancelled run ended after ${stoppedMs.toFixed(0)} ms`);
+        assert.ok(stoppedMs < 3000);
+      });
+      assert.deepEqual(errors, []);
+      await assert.rejects(stat(output));
+    });
+  });
+}
+
+function sealpoint(): vscode.Extension<Api> {
+  const extension = vscode.extensions.getExtension<Api>('sealpoint.sealpoint');
+  assert.ok(extension !== undefined);
+  return extension;
+}
+
+function labelOf(api: Api, node: Node | undefined): string {
+  assert.ok(node !== undefined);
+  return String((api.trees.artifacts.getTreeItem(node) as vscode.TreeItem).label);
+}
