@@ -8,7 +8,7 @@ import { exportKeySet as writeExport, importKeySet as readExport } from '../io/k
 import { openKeyStore, type KeySet } from '../io/key-store.ts';
 import type { Environment, Running } from './environment.ts';
 import { listProfiles } from './profiles.ts';
-import { storeAt } from './stores.ts';
+import { profileStore } from './stores.ts';
 
 /** How long a store may take to say whether it holds evaluation keys, before a deletion goes on without its answer. */
 const storeTimeoutMs = 5_000;
@@ -45,7 +45,7 @@ async function onlyKeySet({ deployment }: KeyChoice, environment: Environment): 
 }
 
 /** What the JSON documents tell of a key set. */
-export function keySetOutcomeOf(keySet: KeySet): KeySetOutcome {
+export function keySetOutcome(keySet: KeySet): KeySetOutcome {
   return {
     key: keySet.key,
     name: keySet.name,
@@ -61,7 +61,7 @@ export function keySetOutcomeOf(keySet: KeySet): KeySetOutcome {
 
 /** Every readable key set by name; damaged ones are named in the log. */
 export async function listKeySets(_options: object, environment: Environment, _running?: Running): Promise<KeyListOutcome> {
-  return { keys: (await readableKeySets(environment)).map(keySetOutcomeOf) };
+  return { keys: (await readableKeySets(environment)).map(keySetOutcome) };
 }
 
 async function readableKeySets(environment: Environment): Promise<readonly KeySet[]> {
@@ -72,7 +72,7 @@ async function readableKeySets(environment: Environment): Promise<readonly KeySe
 
 export async function renameKeySet(options: { readonly key: string; readonly name: string }, environment: Environment, _running?: Running): Promise<KeySetOutcome> {
   const keySet = await pickKeySet({ key: options.key }, environment);
-  return keySetOutcomeOf(await openKeyStore(environment.home).rename(keySet, options.name));
+  return keySetOutcome(await openKeyStore(environment.home).rename(keySet, options.name));
 }
 
 /** Writes a copy of a key set under a passphrase that is asked for. */
@@ -98,7 +98,7 @@ export async function importKeySet(options: { readonly file: string }, environme
     openers: { askPassphrase: () => Promise.resolve(passphrase) },
     slots: () => (vault === undefined ? { passphrase } : { vault }),
   });
-  return keySetOutcomeOf(keySet);
+  return keySetOutcome(keySet);
 }
 
 function asking(environment: Environment): NonNullable<Environment['askPassphrase']> {
@@ -137,15 +137,15 @@ async function storesHolding(key: string, environment: Environment, running: Run
   const { profiles } = await listProfiles({}, environment);
   const unchecked: string[] = [];
   const holding: ArtifactStore[] = [];
-  for (const { name, store: uri, awsProfile, region, s3Endpoint } of profiles) {
+  for (const profile of profiles) {
     const signal = AbortSignal.any([running.signal, AbortSignal.timeout(storeTimeoutMs)]);
     try {
-      const store = await storeAt({ uri, awsProfile, region, s3Endpoint });
+      const store = profileStore(profile);
       if ((await store.stat(key, { signal })) !== undefined) holding.push(store);
     } catch {
       running.signal.throwIfAborted();
       // A store that does not answer keeps nobody from deleting a key; it is named.
-      unchecked.push(name);
+      unchecked.push(profile.name);
     }
   }
   return { holding, unchecked };

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { ParameterSet } from '../../core/plan/parameters.ts';
 import { saveCompressed } from '../ciphertexts.ts';
 import { makeContext } from '../context.ts';
@@ -24,9 +23,4 @@ export function generateKeys(seal: Seal, parameters: ParameterSet): GeneratedKey
       publicKey: saveCompressed(he, publicKey),
     };
   });
-}
-
-/** The secret that canary slots are derived from. */
-export function generateCanarySecret(): Uint8Array {
-  return Uint8Array.from(randomBytes(32));
 }

@@ -1,0 +1,22 @@
+import { blockCapacity, queryCapacity, type ClientPlan } from './plan.ts';
+
+/** What a query costs beside its blocks: a request, two files. */
+const querySeconds = 0.01;
+
+/** Predicted seconds on one thread for a number of records, from the deployment's own estimate: the same on every machine. */
+export function predictedSeconds(plan: ClientPlan, records: number): number {
+  const blocks = Math.ceil(records / blockCapacity(plan));
+  return blocks * plan.estimate.blockSeconds + Math.ceil(records / queryCapacity(plan)) * querySeconds;
+}
+
+/** The faster plan for a number of records. */
+export function choosePlan(plans: readonly ClientPlan[], records: number): ClientPlan {
+  const [best] = [...plans].sort((a, b) => predictedSeconds(a, records) - predictedSeconds(b, records));
+  if (best === undefined) throw new RangeError('a deployment has at least one plan');
+  return best;
+}
+
+/** From this many records on the choice no longer changes: how far a reader must look before it can choose. */
+export function decisiveRecords(plans: readonly ClientPlan[]): number {
+  return plans.length < 2 ? 1 : Math.max(...plans.map((plan) => queryCapacity(plan))) + 1;
+}

@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { readArtifact } from '../core/artifact/headers.ts';
+import type { FilesOutcome } from '../core/artifact/outcomes.ts';
+import { toIoError, writeFileAtomic } from '../io/atomic.ts';
+import { AppError } from '../core/error.ts';
+import { makeFolder } from './encrypt.ts';
+import { openEndpointEngine } from './endpoint-engine.ts';
+import type { Environment, Running } from './environment.ts';
+import { findDeployment } from './find-deployment.ts';
+import { serverFolder } from './endpoints.ts';
+
+export interface EvaluateOptions {
+  readonly queries: readonly string[];
+  readonly deployment?: string | undefined;
+  /** An .spk file. */
+  readonly evaluationKeys: string;
+  /** A folder; query-NNNNN.spq becomes result-NNNNN.spr. */
+  readonly output: string;
+}
+
+/** The bundled evaluator without a server: queries to results. */
+export async function evaluateQueries(options: EvaluateOptions, environment: Environment, running: Running): Promise<FilesOutcome> {
+  const [first] = options.queries;
+  if (first === undefined) throw new AppError('usage.arguments', 'No query was named.', { hint: 'Give one or more .spq files.' });
+  const started = performance.now();
+  const found = await findDeployment(options.deployment, environment, running);
+  const folder = resolve(options.output);
+  await makeFolder(folder);
+  const engine = await openEndpointEngine({ deployment: await serverFolder(found, environment) }, environment);
+  try {
+    const keys = await readWhole(options.evaluationKeys, running.signal);
+    const files: string[] = [];
+    let bytes = 0;
+    let records = 0;
+    for (const file of options.queries) {
+      const query = await readWhole(file, running.signal);
+      records += readArtifact('sealpoint.query', query, file).header.records;
+      const { result } = await engine.evaluate(query, { load: () => Promise.resolve(keys) }, running);
+      const target = join(folder, basename(file).replace(/^query-/u, 'result-').replace(/(?:\.spq)?$/u, '.spr'));
+      await writeFileAtomic(target, result);
+      files.push(target);
+      bytes += result.length;
+      running.onProgress({ stage: 'Evaluating', done: files.length, total: options.queries.length, unit: 'queries' });
+    }
+    const { header } = readArtifact('sealpoint.query', await readWhole(first, running.signal), first);
+    const seconds = (performance.now() - started) / 1000;
+    return { deployment: engine.deployment, plan: header.plan, key: header.key, files, records, seconds, bytes };
+  } finally {
+    await engine.close();
+  }
+}
+
+/** @throws {AppError} io.* */
+export async function readWhole(file: string, signal: AbortSignal): Promise<Uint8Array> {
+  try {
+    return await readFile(file, { signal });
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw toIoError(cause, 'read', file);
+  }
+}

@@ -1,0 +1,111 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ClientDeployment } from '../core/artifact/deployment.ts';
+import { storeKeys } from '../core/artifact/layout.ts';
+import { AppError } from '../core/error.ts';
+import { readClientArchive } from './deployment-archives.ts';
+import type { Environment, Running } from './environment.ts';
+import { openStore } from './stores.ts';
+
+/** A deployment where it was found. */
+export interface FoundDeployment {
+  readonly client: ClientDeployment;
+  /** The folder with client.zip and server.zip, if it is a folder; what a local endpoint is started with. */
+  readonly folder: string | undefined;
+}
+
+const maxClientZipBytes = 1 << 30;
+
+/**
+ * @param reference a folder, a client.zip, a store URI of a deployment, an id (or its beginning) in the local store; undefined: the only
+ * deployment in the local store or, where that is empty, in the current folder
+ */
+export async function findDeployment(reference: string | undefined, environment: Environment, running: Running): Promise<FoundDeployment> {
+  if (reference === undefined) return await onlyDeployment(environment, running);
+  if (reference.startsWith('s3://')) return await fromStore(reference, running);
+  const path = reference.startsWith('file://') ? fileURLToPath(reference) : resolve(reference);
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory() === true) return await fromFolder(path);
+  if (found?.isFile() === true) return { client: await readClientArchive(path, path), folder: undefined };
+  if (/^[0-9a-f]{6,64}$/u.test(reference)) return await byId(reference, environment);
+  throw new AppError('artifact.not-found', `There is no deployment at ${reference}.`, {
+    file: reference,
+    hint: 'Give a folder that compile wrote, a client.zip, a store URI or a deployment id.',
+  });
+}
+
+/** The folder of a deployment in the local store. */
+export function localModelFolder(environment: Environment, deployment: string): string {
+  return join(environment.home, 'store', 'models', deployment);
+}
+
+async function fromFolder(folder: string): Promise<FoundDeployment> {
+  const client = (await firstFile([join(folder, 'client.zip'), join(folder, 'client', 'client.zip')])) ?? join(folder, 'client.zip');
+  if ((await firstFile([client])) === undefined) {
+    throw new AppError('artifact.not-found', `${folder} holds no client.zip.`, { file: folder, hint: 'Give the folder that compile wrote.' });
+  }
+  return { client: await readClientArchive(client, client), folder };
+}
+
+async function fromStore(uri: string, running: Running): Promise<FoundDeployment> {
+  const match = /^(?<root>.*?)models\/(?<id>[0-9a-f]{64})\/?(?:client\/(?:client\.zip)?)?$/u.exec(uri);
+  const { root, id } = match?.groups ?? {};
+  if (root === undefined || id === undefined) {
+    throw new AppError('usage.arguments', `${uri} is no deployment's URI.`, { hint: 'It looks like s3://bucket/prefix/models/<deployment id>' });
+  }
+  const store = openStore(root);
+  const bytes = await store.read(storeKeys.clientZip(id), { signal: running.signal, maxBytes: maxClientZipBytes });
+  return { client: await readClientArchive(bytes, uri), folder: undefined };
+}
+
+async function byId(prefix: string, environment: Environment): Promise<FoundDeployment> {
+  const ids = (await localDeployments(environment)).filter((id) => id.startsWith(prefix));
+  const [id, ...others] = ids;
+  if (id === undefined) {
+    throw new AppError('artifact.not-found', `The local store has no deployment ${prefix}.`, {
+      hint: 'List what there is: sealpoint artifacts models/',
+    });
+  }
+  if (others.length > 0) throw ambiguous(ids);
+  return await fromFolder(localModelFolder(environment, id));
+}
+
+async function onlyDeployment(environment: Environment, running: Running): Promise<FoundDeployment> {
+  const ids = await localDeployments(environment);
+  const [id, ...others] = ids;
+  if (others.length > 0) throw ambiguous(ids);
+  if (id !== undefined) return await fromFolder(localModelFolder(environment, id));
+  running.signal.throwIfAborted();
+  const folders = await foldersWithDeployments(process.cwd());
+  const [folder, ...more] = folders;
+  if (folder !== undefined && more.length === 0) return await fromFolder(folder);
+  if (folder !== undefined) throw ambiguous(folders.map((path) => basename(path)));
+  throw new AppError('artifact.not-found', 'There is no deployment yet.', {
+    hint: 'Make one: sealpoint compile MODEL --calibration ROWS',
+  });
+}
+
+function ambiguous(names: readonly string[]): AppError {
+  return new AppError('usage.ambiguous', `There is more than one deployment: ${names.join(', ')}.`, { hint: 'Choose with --deployment.' });
+}
+
+async function localDeployments(environment: Environment): Promise<string[]> {
+  const names = await readdir(join(environment.home, 'store', 'models')).catch((): string[] => []);
+  return names.filter((name) => /^[0-9a-f]{64}$/u.test(name));
+}
+
+async function foldersWithDeployments(parent: string): Promise<string[]> {
+  const entries = await readdir(parent, { withFileTypes: true }).catch(() => []);
+  const folders = [parent, ...entries.filter((entry) => entry.isDirectory()).map((entry) => join(parent, entry.name))];
+  const found = await Promise.all(folders.map(async (folder) => ((await firstFile([join(folder, 'client.zip')])) === undefined ? [] : [folder])));
+  return found.flat();
+}
+
+async function firstFile(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isFile() === true) return path;
+  }
+  return undefined;
+}

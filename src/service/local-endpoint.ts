@@ -1,0 +1,93 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { AppError } from '../core/error.ts';
+import type { Environment, Running } from './environment.ts';
+import { httpEndpoint, type Endpoint } from './http-endpoint.ts';
+
+const startSeconds = 30;
+const announcement = z.looseObject({ listening: z.int().positive() });
+
+/**
+ * The endpoint's server as a child process on a free loopback port, with a random bearer token. It ends with this process: its standard
+ * input closes then.
+ * @param options deployment: a folder with server.zip; serving: the arguments that say where queries and results lie
+ */
+export async function startLocalEndpoint(
+  options: { readonly deployment: string; readonly serving: readonly string[]; readonly environmentVariables?: Readonly<Record<string, string>> },
+  environment: Environment,
+  running: Running,
+): Promise<Endpoint> {
+  const token = randomBytes(32).toString('hex');
+  const program = fileURLToPath(environment.programs.endpoint);
+  const args = [program, '--deployment', options.deployment, '--host', '127.0.0.1', '--port', '0', '--token-from-env', '--child', ...options.serving];
+  // In VS Code the running program is Electron, which is Node when told so.
+  const env = { ...process.env, ...options.environmentVariables, SEALPOINT_TOKEN: token, ELECTRON_RUN_AS_NODE: '1' };
+  const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const errors: string[] = [];
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors.push(text);
+    if (errors.length > 50) errors.shift();
+  });
+  let ended: string | undefined;
+  child.once('exit', (code, signal) => {
+    ended = signal ?? `exit code ${String(code)}`;
+  });
+  child.once('error', (error) => {
+    ended = error.message;
+  });
+  try {
+    const port = await announcedPort(child, running.signal);
+    environment.log(`local endpoint ${String(child.pid)} listens on ${String(port)}`);
+    const endpoint = httpEndpoint(`http://127.0.0.1:${String(port)}`, { token });
+    return {
+      invoke: async (request, signal) => {
+        try {
+          return await endpoint.invoke(request, signal);
+        } catch (error) {
+          throw ended === undefined || signal.aborted ? error : endedEarly(ended, error);
+        }
+      },
+      [Symbol.asyncDispose]: async () => {
+        await stop(child);
+      },
+    };
+  } catch (error) {
+    await stop(child);
+    running.signal.throwIfAborted();
+    throw error instanceof AppError ? error : new AppError('endpoint.unavailable', `The local evaluator did not start: ${errors.join('').trim().slice(-500)}`, { cause: error });
+  }
+}
+
+function endedEarly(how: string, cause: unknown): AppError {
+  return new AppError('endpoint.unavailable', `The local evaluator ended in the middle of the job (${how}).`, {
+    cause,
+    hint: 'What was verified is kept: run the same command with --resume and the job id.',
+  });
+}
+
+/** The child says where it listens in one JSON line. */
+async function announcedPort(child: ChildProcess, signal: AbortSignal): Promise<number> {
+  if (child.stdout === null) throw new Error('no standard output');
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(startSeconds * 1000)]);
+  const lines = createInterface({ input: child.stdout });
+  const first = await Promise.race([
+    once(lines, 'line', { signal: limit }).then(([line]) => String(line)),
+    once(child, 'exit', { signal: limit }).then(() => undefined),
+  ]);
+  if (first === undefined) throw new Error('it ended at once');
+  return announcement.parse(JSON.parse(first)).listening;
+}
+
+/** Nothing is lost by a kill: results that count are in the store. */
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.kill('SIGTERM');
+  const killer = setTimeout(() => child.kill('SIGKILL'), 300);
+  await exit;
+  clearTimeout(killer);
+}

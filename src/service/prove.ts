@@ -1,0 +1,183 @@
+import { randomBytes } from 'node:crypto';
+import type { ClientDeployment, ServerDeployment } from '../core/artifact/deployment.ts';
+import type { PlanMode, PlanOutcome } from '../core/artifact/outcomes.ts';
+import { AppError } from '../core/error.ts';
+import { clearScores } from '../core/model/score.ts';
+import type { Model } from '../core/model/ir.ts';
+import { packingOf, queryCapacity, type ClientPlan } from '../core/plan/plan.ts';
+import { scaleFeatures, syntheticRows, unscaleFeatures } from '../core/plan/plan-model.ts';
+import { measureAgreement } from '../core/table/accuracy.ts';
+import type { PlannedRanges } from '../core/table/range.ts';
+import { openCipher, type Cipher } from '../seal/cipher.ts';
+import { openEvaluator, type Evaluator } from '../seal/evaluator.ts';
+import type { Environment, Running } from './environment.ts';
+import { makeKeyMaterial, type KeyMaterial } from './key-material.ts';
+
+export interface ProofRequest {
+  readonly model: Model;
+  readonly client: ClientDeployment;
+  readonly server: ServerDeployment;
+  readonly ranges: PlannedRanges;
+  /** Preprocessed calibration rows. */
+  readonly calibration: Float64Array;
+  readonly rows: number;
+  readonly maxError: number;
+  readonly minAgreement: number;
+}
+
+export interface Proof {
+  readonly plan: PlanOutcome;
+  readonly errorBound: number;
+  readonly rmsError: number;
+  readonly calibrationRows: number;
+  readonly syntheticRows: number;
+  /** Scores of the calibration rows as decrypted, rows x outputs. */
+  readonly calibrationScores: Float64Array;
+  readonly canaries: number;
+}
+
+/** Rows beside the calibration rows, uniform within the calibrated ranges: a few calibration rows bound disagreement only loosely. */
+const addedRows = 400;
+const timedQueries = 5;
+
+/** Encrypts calibration and synthetic rows, evaluates, decrypts and compares, for every plan. */
+export async function provePlans(request: ProofRequest, environment: Environment, running: Running): Promise<Proof[]> {
+  const started = performance.now();
+  using keys = await makeKeyMaterial(request.client, environment, running.signal);
+  const keySeconds = (performance.now() - started) / 1000;
+  await using cipher = openCipher(request.client, keys.secrets, { worker: environment.programs.clientWorker });
+  await using evaluator = openEvaluator(request.server, { worker: environment.programs.serverWorker, keyCacheBytes: keys.evaluationKeys.length });
+  const proofs: Proof[] = [];
+  for (const plan of request.client.document.plans) {
+    running.onProgress({ stage: `Proving the ${plan.mode} plan` });
+    proofs.push(await provePlan(request, plan, { cipher, evaluator, keys, keySeconds, signal: running.signal }));
+  }
+  return proofs;
+}
+
+interface Bench {
+  readonly cipher: Cipher;
+  readonly evaluator: Evaluator;
+  readonly keys: KeyMaterial;
+  readonly keySeconds: number;
+  readonly signal: AbortSignal;
+}
+
+async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench): Promise<Proof> {
+  const { model, ranges, calibration, rows, client } = request;
+  const synthetic = syntheticRows(addedRows, plan.inputs, 2);
+  const scaled = joined(scaleFeatures(calibration, ranges), synthetic);
+  const clear = joined(
+    clearScores(model.body, calibration, rows),
+    clearScores(model.body, unscaleFeatures(synthetic, ranges), addedRows),
+  );
+  const encrypted = await scoreEncrypted(plan, scaled, bench);
+  const agreement = measureAgreement(
+    model.task,
+    { clear, other: encrypted.scores, rows: rows + addedRows },
+    { maxError: request.maxError, typicalScore: client.document.scoreScale },
+  );
+  if (agreement.maxError > request.maxError || agreement.agreement < request.minAgreement) {
+    throw new AppError('plan.not-proven', `The ${plan.mode} plan did not prove: largest error ${agreement.maxError.toExponential(1)}, agreement ${String(agreement.agreement)}.`, {
+      hint: 'Allow a larger --max-error or a smaller --min-agreement.',
+    });
+  }
+  const timed = await timeQuery(plan, scaled, bench);
+  return {
+    plan: {
+      mode: plan.mode,
+      scheme: plan.parameters.scheme,
+      packing: packingOf(plan),
+      polyModulusDegree: plan.parameters.polyModulusDegree,
+      coeffModulusBits: [...plan.parameters.coeffModulusBits],
+      securityBits: 128,
+      capacity: queryCapacity(plan),
+      agreement: agreement.agreement,
+      agreementLowerBound: agreement.agreementLowerBound,
+      maxError: agreement.maxError,
+      bytes: { evaluationKeys: bench.keys.evaluationKeys.length, query: timed.queryBytes, result: timed.resultBytes },
+      seconds: { keys: bench.keySeconds, encrypt: timed.encrypt, evaluate: timed.evaluate, decrypt: timed.decrypt },
+    },
+    errorBound: plan.errorBound,
+    rmsError: agreement.rmsError,
+    calibrationRows: rows,
+    syntheticRows: addedRows,
+    calibrationScores: encrypted.scores.slice(0, rows * plan.outputs),
+    canaries: encrypted.canaries,
+  };
+}
+
+/** All rows through the plan, in as many queries as it takes. */
+async function scoreEncrypted(
+  plan: ClientPlan,
+  scaled: Float64Array,
+  bench: Bench,
+): Promise<{ readonly scores: Float64Array; readonly canaries: number }> {
+  const capacity = queryCapacity(plan);
+  const rows = scaled.length / plan.inputs;
+  const scores = new Float64Array(rows * plan.outputs);
+  let canaries = 0;
+  const job = freshJob();
+  for (let first = 0, index = 0; first < rows; first += capacity, index += 1) {
+    const features = scaled.slice(first * plan.inputs, (first + capacity) * plan.inputs);
+    const { decrypted } = await throughPlan(plan, { job, index, features }, bench);
+    scores.set(decrypted.scores, first * plan.outputs);
+    canaries += decrypted.canaries;
+  }
+  return { scores, canaries };
+}
+
+/** Medians over a few queries: of one record for `latency`, full for `throughput`. */
+async function timeQuery(
+  plan: ClientPlan,
+  scaled: Float64Array,
+  bench: Bench,
+): Promise<{ readonly queryBytes: number; readonly resultBytes: number; readonly encrypt: number; readonly evaluate: number; readonly decrypt: number }> {
+  const records = plan.mode === 'latency' ? 1 : queryCapacity(plan);
+  const rows = scaled.length / plan.inputs;
+  const features = new Float64Array(records * plan.inputs);
+  for (let record = 0; record < records; record += 1) {
+    const row = record % rows;
+    features.set(scaled.subarray(row * plan.inputs, (row + 1) * plan.inputs), record * plan.inputs);
+  }
+  const job = freshJob();
+  const runs = [];
+  for (let index = 0; index < timedQueries; index += 1) runs.push(await throughPlan(plan, { job, index, features }, bench));
+  const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? 0;
+  return {
+    queryBytes: median(runs.map((run) => run.query.query.length)),
+    resultBytes: median(runs.map((run) => run.evaluation.result.length)),
+    encrypt: median(runs.map((run) => run.query.seconds)),
+    evaluate: median(runs.map((run) => run.evaluation.seconds)),
+    decrypt: median(runs.map((run) => run.decrypted.seconds)),
+  };
+}
+
+async function throughPlan(
+  plan: ClientPlan,
+  query: { readonly job: string; readonly index: number; readonly features: Float64Array },
+  bench: Bench,
+): Promise<{
+  readonly query: Awaited<ReturnType<Cipher['encrypt']>>;
+  readonly evaluation: Awaited<ReturnType<Evaluator['evaluate']>>;
+  readonly decrypted: Awaited<ReturnType<Cipher['decrypt']>>;
+}> {
+  const { cipher, evaluator, keys, signal } = bench;
+  const identity = { mode: plan.mode, job: query.job, index: query.index, records: query.features.length / plan.inputs };
+  const encrypted = await cipher.encrypt(identity, query.features, { signal });
+  const evaluation = await evaluator.evaluate(encrypted.query, () => Promise.resolve(keys.evaluationKeys), signal);
+  const decrypted = await cipher.decrypt(evaluation.result, { file: 'the proof', digest: encrypted.digest, signal });
+  return { query: encrypted, evaluation, decrypted };
+}
+
+/** A job id: 128 random bits. */
+export function freshJob(): string {
+  return randomBytes(16).toString('hex');
+}
+
+function joined(a: Float64Array, b: Float64Array): Float64Array {
+  const both = new Float64Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}

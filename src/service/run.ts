@@ -1,0 +1,259 @@
+import { resolve } from 'node:path';
+import { storeKeys } from '../core/artifact/layout.ts';
+import type { RunOutcome } from '../core/artifact/outcomes.ts';
+import type { ArtifactStore } from '../core/artifact/store.ts';
+import { AppError, toAppError } from '../core/error.ts';
+import { predictionColumns, predictionRows, withInput } from '../core/table/predictions.ts';
+import { digestFile } from '../io/data-file.ts';
+import { openTableFile, type TableFile } from '../io/table-file.ts';
+import { openCipher, type Cipher } from '../seal/cipher.ts';
+import { checkData, queryRecords, type CheckedData, type QueryRecords } from './checked-data.ts';
+import { openEndpoint } from './endpoints.ts';
+import type { Environment, Running } from './environment.ts';
+import { findDeployment, type FoundDeployment } from './find-deployment.ts';
+import type { Endpoint } from './http-endpoint.ts';
+import { openJob, type Job } from './job.ts';
+import { readLedger, type Ledger } from './ledger.ts';
+import { inOrder } from './ordered.ts';
+import { resolveProfile, type Profile } from './profiles.ts';
+import { profileStore } from './stores.ts';
+import { createKeySetFor } from './create-key-set.ts';
+import { chooseKeySet, unlock, type UnlockedKeySet } from './unlock.ts';
+
+export interface RunOptions {
+  readonly data: string;
+  readonly deployment?: string | undefined;
+  readonly profile?: string | undefined;
+  readonly key?: string | undefined;
+  /** Default: predictions.csv in the current folder. */
+  readonly output?: string | undefined;
+  readonly withInput?: boolean | undefined;
+  readonly clip?: boolean | undefined;
+  /** A job to go on with, by id or its beginning: the same data, deployment and key. */
+  readonly resume?: string | undefined;
+}
+
+/** Everything that a query's way needs. */
+interface Line {
+  readonly found: FoundDeployment;
+  readonly data: CheckedData;
+  readonly keys: UnlockedKeySet;
+  readonly cipher: Cipher;
+  readonly store: ArtifactStore;
+  readonly endpoint: Endpoint;
+  readonly job: Job;
+  readonly running: Running;
+}
+
+/** A query's records with their verified scores. */
+interface Answered {
+  readonly records: QueryRecords;
+  readonly scores: Float64Array;
+}
+
+const maxResultBytes = 1 << 30;
+
+/**
+ * One data file through one endpoint: check, encrypt, put, invoke, get, decrypt, verify, write. The predictions file appears only when every
+ * result verified; what was verified before a failure stays in the store, and `resume` goes on from there.
+ */
+export async function runJob(options: RunOptions, environment: Environment, running: Running): Promise<RunOutcome> {
+  const started = performance.now();
+  const earlier = options.resume === undefined ? undefined : await readLedger(environment.home, options.resume);
+  const profile = await resolveProfile(options.profile ?? earlier?.profile, environment);
+  const found = await findDeployment(options.deployment ?? earlier?.deployment, environment, running);
+  const clip = options.clip ?? earlier?.clip ?? false;
+  const data = await checkData(resolve(options.data), found.client.document, { clip, running });
+  const warnings: string[] = [];
+  const keySet = await keySetFor(options.key ?? earlier?.key, { found, profile, warnings, environment, running });
+  const output = resolve(options.output ?? earlier?.output ?? 'predictions.csv');
+  if (output === data.file) throw new AppError('usage.arguments', 'The predictions would replace the data file.', { file: output, hint: 'Name another file with -o.' });
+  const withInputs = options.withInput ?? earlier?.withInput ?? false;
+  checkResumable(earlier, { data, deployment: found.client.id, key: keySet.key });
+
+  using keys = await unlock(keySet, environment);
+  const store = profileStore(profile);
+  const job = await openJob(
+    earlier ?? { data, deployment: found.client.id, key: keySet.key, profile: profile.name, output, withInput: withInputs, clip },
+    { home: environment.home, store },
+  );
+  environment.log(`job ${job.id}: ${String(data.records)} records, plan ${data.plan.mode}, key ${keySet.key.slice(0, 12)}`);
+  try {
+    await using cipher = openCipher(found.client, keys.secrets, { worker: environment.programs.clientWorker });
+    await using endpoint = await openEndpoint(profile, found, { environment, running });
+    await publishKeys(store, keys, { job, signal: running.signal });
+    const canaries = await writePredictions({ found, data, keys, cipher, store, endpoint, job, running }, { output, withInput: withInputs, clip });
+    await job.finish('done');
+    if (data.clipped > 0) warnings.push(`${String(data.clipped)} values beyond the planned range were clipped.`);
+    return outcomeOf({ job, data, profile, output, canaries, warnings, deployment: found.client.id, key: keySet.key, started });
+  } catch (error) {
+    await job.finish(running.signal.aborted ? 'cancelled' : 'failed', toAppError(error));
+    throw withResumeHint(error, job);
+  }
+}
+
+async function keySetFor(
+  reference: string | undefined,
+  context: {
+    readonly found: FoundDeployment;
+    readonly profile: Profile;
+    readonly warnings: string[];
+    readonly environment: Environment;
+    readonly running: Running;
+  },
+): Promise<UnlockedKeySet['keySet']> {
+  const { found, profile, environment, running } = context;
+  const chosen = await chooseKeySet(found.client, reference, environment);
+  if (chosen !== undefined) return chosen;
+  // Elsewhere evaluation keys go out with the job: there the user decides when.
+  if (profile.name !== 'local') {
+    throw new AppError('key.not-found', 'There is no key set for this deployment yet.', { hint: 'Make one: sealpoint keys create DEPLOYMENT' });
+  }
+  const created = await createKeySetFor(found.client, undefined, { environment, running });
+  context.warnings.push(`There was no key set for this deployment: "${created.name}" was created.`);
+  return created;
+}
+
+function checkResumable(earlier: Ledger | undefined, now: { readonly data: CheckedData; readonly deployment: string; readonly key: string }): void {
+  if (earlier === undefined) return;
+  const refuse = (what: string): AppError =>
+    new AppError('job.not-resumable', `Job ${earlier.job.slice(0, 8)} cannot go on: ${what}.`, { hint: 'Start a new job without --resume.' });
+  if (earlier.state === 'done') throw refuse('it is done');
+  if (earlier.data.sha256 !== now.data.sha256) throw refuse('the data file is not the same');
+  if (earlier.deployment !== now.deployment) throw refuse('the deployment is another one');
+  if (earlier.key !== now.key) throw refuse('the key set is another one');
+}
+
+async function publishKeys(store: ArtifactStore, keys: UnlockedKeySet, context: { readonly job: Job; readonly signal: AbortSignal }): Promise<void> {
+  const written = await store.write(storeKeys.evaluationKeys(keys.secrets.key), keys.evaluationKeys, { signal: context.signal, ifAbsent: true });
+  if (written) context.job.sent(keys.evaluationKeys.length);
+}
+
+/** @returns canaries verified */
+async function writePredictions(
+  line: Line,
+  options: { readonly output: string; readonly withInput: boolean; readonly clip: boolean },
+): Promise<number> {
+  const { found, data, cipher, running, job } = line;
+  const { task } = found.client.document;
+  const predicted = predictionColumns(task, data.plan.outputs);
+  const inputs = options.withInput ? data.header.map((name) => ({ name, type: 'text' as const })) : [];
+  const columns = options.withInput ? [...inputs, ...withInput(data.header, predicted)] : predicted;
+  const table = await openTableFile(options.output, columns);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([running.signal, stop.signal]);
+  try {
+    const records = queryRecords(data, found.client.document, { clip: options.clip, signal });
+    const answers = inOrder(records, cipher.threads + 2, async (query) => await answer(line, query, signal));
+    await writeAnswers(table, answers, { line, withInput: options.withInput });
+    const again = await checkUnchanged(data, running.signal);
+    if (!again) throw new AppError('data.changed', `${data.file} changed while it was read.`, { file: data.file, hint: 'Run it again.' });
+    await table.commit();
+    return job.canaries();
+  } catch (error) {
+    stop.abort(error);
+    await table.discard();
+    running.signal.throwIfAborted();
+    throw error;
+  }
+}
+
+async function writeAnswers(
+  table: TableFile,
+  answers: AsyncIterable<Answered>,
+  context: { readonly line: Line; readonly withInput: boolean },
+): Promise<void> {
+  const { found, data, running } = context.line;
+  let done = 0;
+  for await (const { records, scores } of answers) {
+    const rows = predictionRows(found.client.document.task, scores, records.records);
+    await table.write(context.withInput ? rows.map((row, index) => [...(records.cells[index] ?? []), ...row]) : rows);
+    done += records.records;
+    running.onProgress({ stage: 'Evaluating encrypted records', done, total: data.records, unit: 'records' });
+  }
+}
+
+/** One query's way, or the short way where an earlier attempt left a result that verifies. */
+async function answer(line: Line, records: QueryRecords, signal: AbortSignal): Promise<Answered> {
+  const { job, store, cipher, endpoint, data, keys } = line;
+  const { index } = records;
+  const keyNames = { query: storeKeys.query(job.id, index), result: storeKeys.result(job.id, index) };
+  const kept = job.digestOf(index);
+  if (kept !== undefined && (await store.stat(keyNames.result, { signal })) !== undefined) {
+    const scores = await collect(line, { records, result: keyNames.result, digest: kept }, signal).catch((error: unknown) => {
+      signal.throwIfAborted();
+      return error;
+    });
+    if (scores instanceof Float64Array) return { records, scores };
+  }
+  const identity = { mode: data.plan.mode, job: job.id, index, records: records.records };
+  const evaluationKeys = store.uriOf(storeKeys.evaluationKeys(keys.secrets.key));
+  const query = await cipher.encrypt(identity, records.features, { evaluationKeys, signal });
+  await job.encrypted({ index, records: records.records, digest: query.digest }, query.seconds);
+  await store.write(keyNames.query, query.query, { signal });
+  job.sent(query.query.length);
+  await endpoint.invoke({ ...keyNames, evaluationKeys: storeKeys.evaluationKeys(keys.secrets.key) }, signal);
+  return { records, scores: await collect(line, { records, result: keyNames.result, digest: query.digest }, signal) };
+}
+
+async function collect(
+  line: Line,
+  expected: { readonly records: QueryRecords; readonly result: string; readonly digest: string },
+  signal: AbortSignal,
+): Promise<Float64Array> {
+  const { store, cipher, job } = line;
+  const bytes = await store.read(expected.result, { signal, maxBytes: maxResultBytes });
+  job.received(bytes.length);
+  const { index, records } = expected.records;
+  const decrypted = await cipher.decrypt(bytes, { file: expected.result, digest: expected.digest, signal });
+  const { header } = decrypted;
+  if (header.job !== job.id || header.index !== index || header.records !== records) {
+    throw new AppError('result.not-verified', 'The result belongs to another query.', { file: expected.result });
+  }
+  await job.verified(index, decrypted);
+  return decrypted.scores;
+}
+
+async function checkUnchanged(data: CheckedData, signal: AbortSignal): Promise<boolean> {
+  return (await digestFile(data.file, { signal })) === data.sha256;
+}
+
+function withResumeHint(error: unknown, job: Job): unknown {
+  const failure = toAppError(error);
+  if (failure.code === 'cancelled' || failure.code.startsWith('data.') || failure.hint !== undefined) return error;
+  return new AppError(failure.code, failure.message, {
+    ...failure.place,
+    cause: error,
+    hint: `Go on from what was verified: sealpoint run DATA --resume ${job.id.slice(0, 8)}`,
+  });
+}
+
+function outcomeOf(parts: {
+  readonly job: Job;
+  readonly data: CheckedData;
+  readonly profile: Profile;
+  readonly output: string;
+  readonly canaries: number;
+  readonly warnings: readonly string[];
+  readonly deployment: string;
+  readonly key: string;
+  readonly started: number;
+}): RunOutcome {
+  const { job, data, deployment, key, output } = parts;
+  const { bytes, seconds } = job.totals();
+  return {
+    job: job.id,
+    deployment,
+    plan: data.plan.mode,
+    key,
+    profile: parts.profile.name,
+    output,
+    records: data.records,
+    queries: job.queries(),
+    verified: parts.canaries,
+    clipped: data.clipped,
+    bytes,
+    seconds: { ...seconds, total: (performance.now() - parts.started) / 1000 },
+    warnings: [...parts.warnings],
+  };
+}
