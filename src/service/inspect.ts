@@ -1,0 +1,113 @@
+import { stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { decodeHeader } from '../core/artifact/container.ts';
+import type { ClientDeployment, ServerDeployment } from '../core/artifact/deployment.ts';
+import { readArtifact } from '../core/artifact/headers.ts';
+import type { InspectOutcome } from '../core/artifact/outcomes.ts';
+import { AppError } from '../core/error.ts';
+import { packingOf, queryCapacity } from '../core/plan/plan.ts';
+import { readClientArchive, readServerArchive } from './deployment-archives.ts';
+import type { Environment, Running } from './environment.ts';
+import { readWhole } from './evaluate.ts';
+import { findDeployment } from './find-deployment.ts';
+import { openStore } from './stores.ts';
+import { revealsOf } from './reveals.ts';
+
+const maxInspectedBytes = 1 << 30;
+
+/** Any artifact: what it is, for what, sizes, parameters, security level, what it reveals. */
+export async function inspectArtifact(options: { readonly target: string }, environment: Environment, running: Running): Promise<InspectOutcome> {
+  const { target } = options;
+  if (target.startsWith('s3://') && /\.(?:spq|spr|spk|zip|json)$/u.test(target)) return await inspectBytes(target, await readUri(target, running));
+  const path = resolve(target);
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile() === true) return await inspectBytes(path, await readWhole(path, running.signal));
+  if (found?.isDirectory() === true) return await inspectFolder(path, environment, running);
+  const { client } = await findDeployment(target, environment, running);
+  return clientFacts(client);
+}
+
+async function readUri(uri: string, running: Running): Promise<Uint8Array> {
+  const slash = uri.lastIndexOf('/');
+  return await openStore(uri.slice(0, slash)).read(uri.slice(slash + 1), { signal: running.signal, maxBytes: maxInspectedBytes });
+}
+
+async function inspectFolder(path: string, environment: Environment, running: Running): Promise<InspectOutcome> {
+  const { client, folder } = await findDeployment(path, environment, running);
+  const report = await readJson(join(folder ?? path, 'report.json'), running);
+  return { ...clientFacts(client), kind: 'deployment', path, ...(report === undefined ? {} : { report }) };
+}
+
+async function readJson(file: string, running: Running): Promise<unknown> {
+  const bytes = await readWhole(file, running.signal).catch(() => undefined);
+  running.signal.throwIfAborted();
+  return bytes === undefined ? undefined : parseJson(bytes);
+}
+
+async function inspectBytes(file: string, bytes: Uint8Array): Promise<InspectOutcome> {
+  const name = basename(file);
+  if (bytes[0] === 0x50 && bytes[1] === 0x4b) return { ...(await archiveFacts(bytes, file)), file, bytes: bytes.length };
+  const document = parseJson(bytes);
+  if (typeof document === 'object' && document !== null && 'format' in document) return { kind: String(document.format), file, document };
+  const { header } = decodeHeader(bytes, file);
+  const format = typeof header === 'object' && header !== null && 'format' in header ? header.format : undefined;
+  if (format !== 'sealpoint.query' && format !== 'sealpoint.result' && format !== 'sealpoint.evaluation-keys') {
+    throw new AppError('artifact.unreadable', `${name} is of no kind that Sealpoint knows.`, { file });
+  }
+  const { header: checked } = readArtifact(format, bytes, file);
+  const { format: kind, version, sections, ...ids } = checked;
+  return { kind, version, file, bytes: bytes.length, ...ids, sections: sections.map(({ name: section, length }) => ({ name: section, bytes: length })) };
+}
+
+async function archiveFacts(bytes: Uint8Array, file: string): Promise<InspectOutcome> {
+  try {
+    return clientFacts(await readClientArchive(bytes, file));
+  } catch (error) {
+    // The other side's archive says so in its identity; what is wrong with it is told by reading it as that.
+    if (!(error instanceof AppError) || !error.message.includes("the server's archive")) throw error;
+    return serverFacts(await readServerArchive(bytes, file));
+  }
+}
+
+function clientFacts(client: ClientDeployment): InspectOutcome {
+  const { document } = client;
+  const { task } = document;
+  return {
+    kind: 'client.zip',
+    deployment: client.id,
+    backend: document.backend,
+    model: document.source,
+    task: task.kind,
+    ...(task.kind === 'classification' ? { classes: task.classes } : {}),
+    columns: document.preprocessing.columns,
+    plans: document.plans.map((plan) => ({
+      mode: plan.mode,
+      packing: packingOf(plan),
+      parameters: plan.parameters,
+      securityBits: 128,
+      capacity: queryCapacity(plan),
+      errorBound: plan.errorBound,
+      bytes: { query: plan.estimate.queryBytes * plan.blocksPerQuery, result: plan.estimate.resultBytes * plan.blocksPerQuery },
+    })),
+    reveals: revealsOf(document),
+  };
+}
+
+function serverFacts(server: ServerDeployment): InspectOutcome {
+  return {
+    kind: 'server.zip',
+    deployment: server.id,
+    backend: server.document.backend,
+    plans: server.document.plans.map(({ mode, circuit, parameters }) => ({ mode, circuit, parameters, securityBits: 128 })),
+    reveals: ['the model: server.zip is for whoever evaluates it, and for nobody else'],
+  };
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  if (bytes[0] !== 0x7b) return undefined;
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as unknown;
+  } catch {
+    return undefined;
+  }
+}
