@@ -65,7 +65,7 @@ export default tseslint.config(
       '@typescript-eslint/require-await': 'off',
     },
   },
-  { files: ['scripts/**', 'test/run/**', 'bench/**'], rules: { 'no-console': 'off' } },
+  { files: ['scripts/**', 'test/**', 'bench/**'], rules: { 'no-console': 'off' } },
   {
     files: ['**/*.js', '**/*.cjs'],
     languageOptions: { globals: { console: 'readonly', process: 'readonly', module: 'writable', require: 'readonly' } },

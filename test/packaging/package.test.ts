@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Entry, fromBuffer } from 'yauzl';
+import { type Entry, fromBuffer, type ZipFile } from 'yauzl';
 import { distFolder, inRepository } from '../../scripts/paths.ts';
 
 interface Packed {
@@ -118,7 +118,7 @@ function sha256(path: string): string {
 }
 
 async function entryNames(bytes: Buffer): Promise<readonly string[]> {
-  const zip = await promisify<Buffer, { lazyEntries: boolean }, import('yauzl').ZipFile>(fromBuffer)(bytes, {
+  const zip = await promisify<Buffer, { lazyEntries: boolean }, ZipFile>(fromBuffer)(bytes, {
     lazyEntries: true,
   });
   const names: string[] = [];
