@@ -48,7 +48,12 @@ describe('writeFileAtomic', () => {
     await writeFile(join(folder, 'file'), 'x');
     await mkdir(join(folder, 'sub'));
     const path = `${folder}/${name}`;
-    await expect(writeFileAtomic(path, 'x')).rejects.toMatchObject({ name: 'AppError', code, place: { file: path }, hint: expect.any(String) });
+    await expect(writeFileAtomic(path, 'x')).rejects.toMatchObject({
+      name: 'AppError',
+      code,
+      place: { file: path },
+      hint: expect.any(String),
+    });
     expect((await readdir(folder)).sort()).toEqual(['file', 'sub']);
   });
 
@@ -62,7 +67,11 @@ describe('writeFileAtomic', () => {
   });
 
   it('leaves one whole version when many write at once', async () => {
-    await Promise.all(Array.from({ length: 20 }, (_, index) => writeFileAtomic(join(folder, 'a'), String.fromCharCode(97 + index).repeat(100_000))));
+    await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        writeFileAtomic(join(folder, 'a'), String.fromCharCode(97 + index).repeat(100_000)),
+      ),
+    );
     const text = await readFile(join(folder, 'a'), 'utf8');
     expect(text).toBe(text.charAt(0).repeat(100_000));
     expect(await readdir(folder)).toEqual(['a']);
@@ -141,15 +150,32 @@ describe('openAtomicFile', () => {
 
 describe('toIoError', () => {
   it.each([
-    ['ENOENT', 'io.not-found'], ['EACCES', 'io.forbidden'], ['EPERM', 'io.forbidden'], ['EROFS', 'io.forbidden'], ['ENOSPC', 'io.no-space'],
-    ['EDQUOT', 'io.no-space'], ['EEXIST', 'io.exists'], ['EISDIR', 'io.failed'], ['ENOTDIR', 'io.failed'], ['EMFILE', 'io.failed'], ['EBUSY', 'io.failed'],
+    ['ENOENT', 'io.not-found'],
+    ['EACCES', 'io.forbidden'],
+    ['EPERM', 'io.forbidden'],
+    ['EROFS', 'io.forbidden'],
+    ['ENOSPC', 'io.no-space'],
+    ['EDQUOT', 'io.no-space'],
+    ['EEXIST', 'io.exists'],
+    ['EISDIR', 'io.failed'],
+    ['ENOTDIR', 'io.failed'],
+    ['EMFILE', 'io.failed'],
+    ['EBUSY', 'io.failed'],
   ])('turns %s into %s with the place, a hint and its cause', (code, expected) => {
     const cause = systemError(code);
-    expect(toIoError(cause, 'write', '/a/b')).toMatchObject({ code: expected, place: { file: '/a/b' }, hint: expect.any(String), cause });
+    expect(toIoError(cause, 'write', '/a/b')).toMatchObject({
+      code: expected,
+      place: { file: '/a/b' },
+      hint: expect.any(String),
+      cause,
+    });
   });
 
   it('names an unknown failure by its code and passes AppErrors and aborts through', () => {
-    expect(toIoError(systemError('EWEIRD'), 'read', 'f')).toMatchObject({ code: 'io.failed', message: 'Cannot read f: EWEIRD.' });
+    expect(toIoError(systemError('EWEIRD'), 'read', 'f')).toMatchObject({
+      code: 'io.failed',
+      message: 'Cannot read f: EWEIRD.',
+    });
     const known = new AppError('data.empty', 'Empty.');
     expect(toIoError(known, 'read', 'f')).toBe(known);
     const abort = new DOMException('stop', 'AbortError');

@@ -38,7 +38,11 @@ export function temporaryPath(folder: string): string {
  * Writes a whole file or nothing: temporary file in the same folder, fsync, rename.
  * @throws {AppError} io.*; an older file of that name is then untouched
  */
-export async function writeFileAtomic(path: string, bytes: Uint8Array | string, options: AtomicOptions = {}): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  bytes: Uint8Array | string,
+  options: AtomicOptions = {},
+): Promise<void> {
   const file = await openTemporary(path, options);
   try {
     await file.write(bytes);
@@ -77,7 +81,10 @@ async function resolveTarget(path: string): Promise<string> {
   const info = await unlessMissing(stat(path));
   if (info?.isDirectory() === true) throw Object.assign(new Error('a folder'), { code: 'EISDIR' });
   if (info?.isFile() === true) return await realpath(path);
-  throw new AppError('io.failed', `Cannot write ${path}: it is not a regular file.`, { file: path, hint: 'Name a file in a folder.' });
+  throw new AppError('io.failed', `Cannot write ${path}: it is not a regular file.`, {
+    file: path,
+    hint: 'Name a file in a folder.',
+  });
 }
 
 async function unlessMissing<T>(promise: Promise<T>): Promise<T | undefined> {
@@ -105,7 +112,8 @@ function atomicFile({ path, target, temporary, handle }: Opened): AtomicFile {
     await unlink(temporary).catch(() => undefined);
   };
   const orDiscard = async (action: () => Promise<void>): Promise<void> => {
-    if (state === 'discarded') throw new AppError('io.failed', `Cannot write ${path}: the file was discarded.`, { file: path });
+    if (state === 'discarded')
+      throw new AppError('io.failed', `Cannot write ${path}: the file was discarded.`, { file: path });
     try {
       await action();
     } catch (error) {

@@ -12,7 +12,10 @@ const mustQuote = /[\r\n;\t|\ufeff]/u;
 export function csvEncoder(columns: readonly TableColumn[]): TableEncoder {
   const alone = columns.length === 1;
   const encode = (rows: readonly (readonly Cell[])[]): string =>
-    stringify(rows.map((row) => row.map(cellText)), { quoted_match: mustQuote, quoted_empty: alone });
+    stringify(
+      rows.map((row) => row.map(cellText)),
+      { quoted_match: mustQuote, quoted_empty: alone },
+    );
   return { begin: () => encode([columns.map(({ name }) => name)]), rows: encode, end: () => '' };
 }
 

@@ -29,47 +29,14 @@ interface QuotedRecord {
  * @throws {AppError} data.unreadable with the line: an open or misplaced quote
  */
 export function csvSplitter(file: string): CsvSplitter {
-  let delimiter: string | undefined;
+  const state: State = { file, delimiter: undefined, line: 0, open: undefined };
   let newline: string | undefined;
   let carry = '';
-  let line = 0;
-  let open: { readonly line: number; text: string } | undefined;
-
-  const take = (lines: readonly string[], separator: string): CsvBlock => {
-    const rows: (readonly string[])[] = [];
-    const numbers: number[] = [];
-    const quoted: QuotedRecord[] = [];
-    const plain = (text: string): void => {
-      if (text === '') return;
-      delimiter ??= detectDelimiter(text);
-      rows.push(text.split(delimiter));
-      numbers.push(line);
-    };
-    const withQuotes = (text: string): void => {
-      const continued = open !== undefined;
-      open = open === undefined ? { line, text } : { line: open.line, text: open.text + separator + text };
-      if (open.text.length > mostRecordCharacters) throw openQuote(file, open.line);
-      if (oddQuotes(text) !== continued) return;
-      const record = withoutReturn(open.text);
-      delimiter ??= detectDelimiter(record);
-      quoted.push({ index: rows.length, line: open.line, text: record });
-      numbers.push(open.line);
-      rows.push([]);
-      open = undefined;
-    };
-    for (const text of lines) {
-      line += 1;
-      if (open !== undefined || text.includes('"')) withQuotes(text);
-      else plain(withoutReturn(text));
-    }
-    for (const [at, row] of parseQuoted(quoted, delimiter ?? ',', file).entries()) rows[quoted[at]?.index ?? 0] = row;
-    return { rows, lines: numbers };
-  };
-
   return {
     push(text) {
       const known = carry + text;
-      if (known.length > mostRecordCharacters && open === undefined && !known.includes('\n')) throw openQuote(file, line + 1);
+      if (known.length > mostRecordCharacters && state.open === undefined && !known.includes('\n'))
+        throw openQuote(file, state.line + 1);
       newline ??= newlineOf(known);
       if (newline === undefined) {
         carry = known;
@@ -77,14 +44,67 @@ export function csvSplitter(file: string): CsvSplitter {
       }
       const lines = known.split(newline);
       carry = lines.pop() ?? '';
-      return take(lines, newline);
+      return takeLines(state, lines, newline);
     },
     end() {
-      const block = take(carry === '' && open === undefined ? [] : [carry], newline ?? '\n');
-      if (open !== undefined) throw openQuote(file, open.line);
+      const block = takeLines(state, carry === '' && state.open === undefined ? [] : [carry], newline ?? '\n');
+      if (state.open !== undefined) throw openQuote(file, state.open.line);
       return block;
     },
   };
+}
+
+interface State {
+  readonly file: string;
+  delimiter: string | undefined;
+  /** Lines seen so far. */
+  line: number;
+  /** A record whose quotes are not balanced yet. */
+  open: { readonly line: number; readonly text: string } | undefined;
+}
+
+function takeLines(state: State, lines: readonly string[], separator: string): CsvBlock {
+  const rows: (readonly string[])[] = [];
+  const numbers: number[] = [];
+  const quoted: QuotedRecord[] = [];
+  for (const text of lines) {
+    state.line += 1;
+    const whole = nextRecord(state, text, separator);
+    if (whole === undefined) continue;
+    state.delimiter ??= detectDelimiter(whole.text);
+    if (whole.text.includes('"')) quoted.push({ index: rows.length, ...whole });
+    rows.push(whole.text.split(state.delimiter));
+    numbers.push(whole.line);
+  }
+  const parsed = parseQuoted(quoted, state.delimiter ?? ',', state.file);
+  for (const [at, row] of parsed.entries()) rows[quoted[at]?.index ?? 0] = row;
+  return { rows, lines: numbers };
+}
+
+/** The record that ends with this line; undefined for a blank line and inside open quotes. */
+function nextRecord(
+  state: State,
+  text: string,
+  separator: string,
+): { readonly line: number; readonly text: string } | undefined {
+  if (state.open !== undefined || text.includes('"')) return joinQuoted(state, text, separator);
+  const bare = withoutReturn(text);
+  return bare === '' ? undefined : { line: state.line, text: bare };
+}
+
+/** Adds a line to the open record; gives the record once its quotes are balanced. */
+function joinQuoted(
+  state: State,
+  text: string,
+  separator: string,
+): { readonly line: number; readonly text: string } | undefined {
+  const { open } = state;
+  const joined =
+    open === undefined ? { line: state.line, text } : { line: open.line, text: open.text + separator + text };
+  if (joined.text.length > mostRecordCharacters) throw openQuote(state.file, joined.line);
+  const balanced = oddQuotes(text) === (open !== undefined);
+  state.open = balanced ? undefined : joined;
+  return balanced ? { line: joined.line, text: withoutReturn(joined.text) } : undefined;
 }
 
 /** LF wherever there is one; CR only for a text that has many of them and no LF (a lone CR at the end may be half of a CRLF). */
@@ -116,7 +136,11 @@ export function detectDelimiter(header: string): string {
   return best;
 }
 
-function parseQuoted(records: readonly QuotedRecord[], delimiter: string, file: string): readonly (readonly string[])[] {
+function parseQuoted(
+  records: readonly QuotedRecord[],
+  delimiter: string,
+  file: string,
+): readonly (readonly string[])[] {
   if (records.length === 0) return [];
   const read = (text: string): string[][] =>
     parse(text, { delimiter, record_delimiter: '\n', relax_column_count: true, max_record_size: mostRecordCharacters });
@@ -133,12 +157,20 @@ function parseQuoted(records: readonly QuotedRecord[], delimiter: string, file: 
       // The parser's message quotes cells, so it is not passed on.
     }
     const hint = 'Quotes go around a whole cell, and a quote inside one is doubled ("").';
-    throw new AppError('data.unreadable', `Cannot read ${file}: misplaced quote in line ${String(line)}.`, { file, line, hint });
+    throw new AppError('data.unreadable', `Cannot read ${file}: misplaced quote in line ${String(line)}.`, {
+      file,
+      line,
+      hint,
+    });
   }
   throw new AppError('data.unreadable', `Cannot read ${file}: misplaced quotes.`, { file, line: records[0]?.line });
 }
 
 function openQuote(file: string, line: number): AppError {
   const hint = 'Close the quote, or double it ("") if it belongs to the text.';
-  return new AppError('data.unreadable', `Cannot read ${file}: a quote opened in line ${String(line)} is never closed.`, { file, line, hint });
+  return new AppError(
+    'data.unreadable',
+    `Cannot read ${file}: a quote opened in line ${String(line)} is never closed.`,
+    { file, line, hint },
+  );
 }

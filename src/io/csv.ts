@@ -43,13 +43,22 @@ async function* dataRows(file: string, width: number, signal: AbortSignal): Asyn
     const { rows, lines } = before < 0 ? { rows: block.rows.slice(1), lines: block.lines.slice(1) } : block;
     before = Math.max(0, before);
     const ragged = rows.findIndex((row) => row.length !== width);
-    if (ragged >= 0) throw raggedRow(file, { row: before + ragged + 1, line: lines[ragged], cells: rows[ragged]?.length ?? 0, width });
+    if (ragged >= 0)
+      throw raggedRow(file, { row: before + ragged + 1, line: lines[ragged], cells: rows[ragged]?.length ?? 0, width });
     before += rows.length;
     yield { rows, lines };
   }
 }
 
-function raggedRow(file: string, at: { readonly row: number; readonly line: number | undefined; readonly cells: number; readonly width: number }): AppError {
+function raggedRow(
+  file: string,
+  at: { readonly row: number; readonly line: number | undefined; readonly cells: number; readonly width: number },
+): AppError {
   const message = `Row ${String(at.row)} of ${file} (line ${String(at.line)}) has ${String(at.cells)} cells, the header ${String(at.width)}.`;
-  return new AppError('data.ragged-row', message, { file, row: at.row, line: at.line, hint: 'Give every row one cell a column; quote cells that hold the delimiter.' });
+  return new AppError('data.ragged-row', message, {
+    file,
+    row: at.row,
+    line: at.line,
+    hint: 'Give every row one cell a column; quote cells that hold the delimiter.',
+  });
 }

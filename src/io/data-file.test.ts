@@ -43,8 +43,17 @@ async function readText(content: string | Uint8Array, name = 'a.csv'): Promise<T
 }
 
 describe('a CSV file', () => {
-  it.each([['a comma', ','], ['a semicolon', ';'], ['a tab', '\t'], ['a bar', '|']])('is split at %s, seen from the header', async (_, delimiter) => {
-    const { header, rows } = await readText(['a b', 'c', 'd'].join(delimiter) + '\n' + ['1', '2,5;6', '3'].map((cell) => (cell.includes(delimiter) ? `"${cell}"` : cell)).join(delimiter));
+  it.each([
+    ['a comma', ','],
+    ['a semicolon', ';'],
+    ['a tab', '\t'],
+    ['a bar', '|'],
+  ])('is split at %s, seen from the header', async (_, delimiter) => {
+    const { header, rows } = await readText(
+      ['a b', 'c', 'd'].join(delimiter) +
+        '\n' +
+        ['1', '2,5;6', '3'].map((cell) => (cell.includes(delimiter) ? `"${cell}"` : cell)).join(delimiter),
+    );
     expect(header).toEqual(['a b', 'c', 'd']);
     expect(rows).toEqual([['1', '2,5;6', '3']]);
   });
@@ -53,8 +62,15 @@ describe('a CSV file', () => {
     expect((await readText('"a,b,c";d\n1;2\n')).header).toEqual(['a,b,c', 'd']);
   });
 
-  it.each([['LF', '\n'], ['CRLF', '\r\n'], ['CR', '\r']])('ends its lines with %s, the last one with or without', async (_, end) => {
-    const wanted = [['1', 'x'], ['2', 'y z']];
+  it.each([
+    ['LF', '\n'],
+    ['CRLF', '\r\n'],
+    ['CR', '\r'],
+  ])('ends its lines with %s, the last one with or without', async (_, end) => {
+    const wanted = [
+      ['1', 'x'],
+      ['2', 'y z'],
+    ];
     for (const tail of ['', end, end + end]) {
       const { header, rows, lines } = await readText(['a,b', '1,x', '2,"y z"'].join(end) + tail);
       expect([header, rows, lines]).toEqual([['a', 'b'], wanted, [2, 3]]);
@@ -63,13 +79,20 @@ describe('a CSV file', () => {
 
   it('may mix line ends and holds blank lines, which count as lines but not as rows', async () => {
     const { rows, lines } = await readText('a,b\r\n\n1,2\n\r\n3,4\r\n');
-    expect(rows).toEqual([['1', '2'], ['3', '4']]);
+    expect(rows).toEqual([
+      ['1', '2'],
+      ['3', '4'],
+    ]);
     expect(lines).toEqual([3, 5]);
   });
 
   it('gives the line on which a row begins when cells hold newlines', async () => {
     const { rows, lines } = await readText('"a\nb",c\n"1\r\n\n""x""",2\n3,4\n"5",6\n');
-    expect(rows).toEqual([['1\r\n\n"x"', '2'], ['3', '4'], ['5', '6']]);
+    expect(rows).toEqual([
+      ['1\r\n\n"x"', '2'],
+      ['3', '4'],
+      ['5', '6'],
+    ]);
     expect(lines).toEqual([3, 6, 7]);
   });
 
@@ -87,19 +110,31 @@ describe('a CSV file', () => {
   });
 
   it.each([
-    ['a short row', 'a,b\n1,2\n3\n', 2, 3], ['a long row', 'a,b\n1,2,3\n', 1, 2], ['a ragged row after quoted newlines', 'a,b\n"1\n1",2\n3,4,5\n', 2, 4],
-  ])('is refused for %s, with row and line', async (_, content, row, line) => {
-    await expect(readText(content)).rejects.toMatchObject({ code: 'data.ragged-row', place: { file: join(folder, 'a.csv'), row, line } });
+    ['a short row', 'a,b\n1,2\n3\n', 2, 3],
+    ['a long row', 'a,b\n1,2,3\n', 1, 2],
+    ['a ragged row after quoted newlines', 'a,b\n"1\n1",2\n3,4,5\n', 2, 4],
+  ])('is refused for %s, with row and line', async (_, ...[content, row, line]) => {
+    await expect(readText(content)).rejects.toMatchObject({
+      code: 'data.ragged-row',
+      place: { file: join(folder, 'a.csv'), row, line },
+    });
   });
 
   it.each([
-    ['nothing', ''], ['blank lines', '\n\n\n'], ['a header alone', 'a,b\n'], ['a header without its newline', 'a,b'], ['a byte order mark alone', '\ufeff'],
+    ['nothing', ''],
+    ['blank lines', '\n\n\n'],
+    ['a header alone', 'a,b\n'],
+    ['a header without its newline', 'a,b'],
+    ['a byte order mark alone', '\ufeff'],
   ])('is data.empty with %s', async (_, content) => {
     await expect(readText(content)).rejects.toMatchObject({ code: 'data.empty' });
   });
 
   it('is refused for two columns of one name, and for a header without any name', async () => {
-    await expect(readText('a,b,a\n1,2,3\n')).rejects.toMatchObject({ code: 'data.duplicate-column', place: { column: 'a', line: 1 } });
+    await expect(readText('a,b,a\n1,2,3\n')).rejects.toMatchObject({
+      code: 'data.duplicate-column',
+      place: { column: 'a', line: 1 },
+    });
     await expect(readText(',,b\n1,2,3\n')).rejects.toMatchObject({ code: 'data.duplicate-column' });
     await expect(readText(',\n1,2\n')).rejects.toMatchObject({ code: 'data.unreadable', place: { line: 1 } });
   });
@@ -109,11 +144,18 @@ describe('a CSV file', () => {
   });
 
   it.each([
-    ['a NUL byte', 'a,b\n1,\0\n', 2], ['bytes that are not UTF-8', Buffer.from([0x61, 0x2c, 0x62, 0x0a, 0x31, 0x2c, 0xff, 0x0a]), 1],
-    ['a cut character at its end', Buffer.from([0x61, 0x2c, 0x62, 0x0a, 0x31, 0x2c, 0xe2, 0x82]), 2], ['a zip archive', Buffer.from('PK\u0003\u0004 and more'), undefined],
-    ['a quote that is never closed', 'a,b\n1,2\n3,"4\n5,6\n', 3], ['text after a closing quote', 'a,b\n1,2\n"3"x,4\n', 3], ['a quote inside a bare cell', 'a,b\n1,2"3"\n', 2],
+    ['a NUL byte', 'a,b\n1,\0\n', 2],
+    ['bytes that are not UTF-8', Buffer.from([0x61, 0x2c, 0x62, 0x0a, 0x31, 0x2c, 0xff, 0x0a]), 1],
+    ['a cut character at its end', Buffer.from([0x61, 0x2c, 0x62, 0x0a, 0x31, 0x2c, 0xe2, 0x82]), 2],
+    ['a zip archive', Buffer.from('PK\u0003\u0004 and more'), undefined],
+    ['a quote that is never closed', 'a,b\n1,2\n3,"4\n5,6\n', 3],
+    ['text after a closing quote', 'a,b\n1,2\n"3"x,4\n', 3],
+    ['a quote inside a bare cell', 'a,b\n1,2"3"\n', 2],
   ])('is data.unreadable for %s', async (_, content, line) => {
-    await expect(readText(content)).rejects.toMatchObject({ code: 'data.unreadable', place: line === undefined ? {} : { line } });
+    await expect(readText(content)).rejects.toMatchObject({
+      code: 'data.unreadable',
+      place: line === undefined ? {} : { line },
+    });
   });
 
   it('never tells cell values in its errors', async () => {
@@ -124,18 +166,31 @@ describe('a CSV file', () => {
   });
 
   it('gives back any text that was written by another CSV writer', async () => {
-    const cell = fc.oneof(fc.string({ unit: 'binary', maxLength: 12 }), fc.stringMatching(/^[",;\t\r\n |a]{0,8}$/u)).map((text) => text.toWellFormed().replaceAll('\0', '0').replaceAll('\ufeff', 'f'));
-    const rows = fc.integer({ min: 2, max: 4 }).chain((width) => fc.array(fc.array(cell, { minLength: width, maxLength: width }), { minLength: 1, maxLength: 8 }));
+    const cell = fc
+      .oneof(fc.string({ unit: 'binary', maxLength: 12 }), fc.stringMatching(/^[",;\t\r\n |a]{0,8}$/u))
+      .map((text) => text.toWellFormed().replaceAll('\0', '0').replaceAll('\ufeff', 'f'));
+    const rows = fc
+      .integer({ min: 2, max: 4 })
+      .chain((width) =>
+        fc.array(fc.array(cell, { minLength: width, maxLength: width }), { minLength: 1, maxLength: 8 }),
+      );
     const style = fc.record({ quoted: fc.boolean(), record_delimiter: fc.constantFrom('\n', '\r\n') });
-    await fc.assert(fc.asyncProperty(rows, style, async (wanted, options) => {
-      const header = (wanted[0] ?? []).map((_, index) => `c${String(index)}`);
-      const text = stringify([header, ...wanted], { ...options, quoted_match: /[\r\n]/u });
-      expect((await readText(text)).rows).toEqual(wanted);
-    }), { numRuns: 200 });
+    await fc.assert(
+      fc.asyncProperty(rows, style, async (wanted, options) => {
+        const header = (wanted[0] ?? []).map((_, index) => `c${String(index)}`);
+        const text = stringify([header, ...wanted], { ...options, quoted_match: /[\r\n]/u });
+        expect((await readText(text)).rows).toEqual(wanted);
+      }),
+      { numRuns: 200 },
+    );
   });
 
   it('is read alike wherever its pieces are cut', async () => {
-    const row = (index: number): string[] => [String(index), index % 7 === 0 ? `q"u\n${String(index)}` : 'é'.repeat(index % 50), ''];
+    const row = (index: number): string[] => [
+      String(index),
+      index % 7 === 0 ? `q"u\n${String(index)}` : 'é'.repeat(index % 50),
+      '',
+    ];
     const rows = Array.from({ length: 30_000 }, (_, index) => row(index));
     const found = await readText(stringify([['a', 'b', 'c'], ...rows]));
     expect(found.rows).toEqual(rows);
@@ -146,7 +201,9 @@ describe('a CSV file', () => {
 
   it('comes in small batches where rows are wide', async () => {
     const line = Array.from({ length: 784 }, (_, index) => String(index)).join(',');
-    const { sizes } = await readText(`${Array.from({ length: 784 }, (_, index) => `p${String(index)}`).join(',')}\n${`${line}\n`.repeat(400)}`);
+    const { sizes } = await readText(
+      `${Array.from({ length: 784 }, (_, index) => `p${String(index)}`).join(',')}\n${`${line}\n`.repeat(400)}`,
+    );
     expect(sizes).toEqual([167, 167, 66]);
   });
 
@@ -161,14 +218,19 @@ describe('a CSV file', () => {
     await expect(openDataFile(join(folder, 'none.csv'), { signal })).rejects.toMatchObject({ code: 'io.not-found' });
   });
 
-  it('stops when aborted, with the abort\'s reason', async () => {
+  it("stops when aborted, with the abort's reason", async () => {
     await writeFile(join(folder, 'a.csv'), `a,b\n${'1,2\n'.repeat(500_000)}`);
-    await expect(openDataFile(join(folder, 'a.csv'), { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');
+    await expect(
+      openDataFile(join(folder, 'a.csv'), { signal: AbortSignal.abort(new Error('enough')) }),
+    ).rejects.toThrow('enough');
     const abort = new AbortController();
     const source = await openDataFile(join(folder, 'a.csv'), { signal });
-    await expect((async () => {
-      for await (const batch of source.batches(abort.signal)) if (batch.firstRow > 5000) abort.abort(new Error('enough'));
-    })()).rejects.toThrow('enough');
+    await expect(
+      (async () => {
+        for await (const batch of source.batches(abort.signal))
+          if (batch.firstRow > 5000) abort.abort(new Error('enough'));
+      })(),
+    ).rejects.toThrow('enough');
   });
 });
 
@@ -176,9 +238,15 @@ describe('a JSONL file', () => {
   const readLines = (content: string | Uint8Array): Promise<Table> => readText(content, 'a.jsonl');
 
   it('gives typed cells, null for a missing key, and columns from all the first objects', async () => {
-    const { header, rows, lines } = await readLines('{"a":1.5,"b":"x"}\r\n\n{"b":null,"c":true,"a":-0}\n{"c":2,"toString":3}');
+    const { header, rows, lines } = await readLines(
+      '{"a":1.5,"b":"x"}\r\n\n{"b":null,"c":true,"a":-0}\n{"c":2,"toString":3}',
+    );
     expect(header).toEqual(['a', 'b', 'c', 'toString']);
-    expect(rows).toEqual([[1.5, 'x', null, null], [-0, null, true, null], [null, null, 2, 3]]);
+    expect(rows).toEqual([
+      [1.5, 'x', null, null],
+      [-0, null, true, null],
+      [null, null, 2, 3],
+    ]);
     expect(lines).toEqual([1, 3, 4]);
   });
 
@@ -188,8 +256,12 @@ describe('a JSONL file', () => {
   });
 
   it.each([
-    ['text that is no JSON', '{"a":1}\n{"a":\n', { row: 2, line: 2 }], ['NaN', '{"a":1}\n\n{"a":NaN}\n', { row: 2, line: 3 }], ['a list', '[1,2]\n', { row: 1, line: 1 }],
-    ['null', 'null\n', { row: 1, line: 1 }], ['a nested object', '{"a":1}\n{"a":{"b":1}}\n', { row: 2, line: 2, column: 'a' }], ['a nested list', '{"a":[]}\n', { row: 1, line: 1, column: 'a' }],
+    ['text that is no JSON', '{"a":1}\n{"a":\n', { row: 2, line: 2 }],
+    ['NaN', '{"a":1}\n\n{"a":NaN}\n', { row: 2, line: 3 }],
+    ['a list', '[1,2]\n', { row: 1, line: 1 }],
+    ['null', 'null\n', { row: 1, line: 1 }],
+    ['a nested object', '{"a":1}\n{"a":{"b":1}}\n', { row: 2, line: 2, column: 'a' }],
+    ['a nested list', '{"a":[]}\n', { row: 1, line: 1, column: 'a' }],
     ['a NUL byte', '{"a":1}\n{"a":"\0"}\n', { line: 2 }],
   ])('is data.unreadable for %s, with its place', async (_, content, place) => {
     await expect(readLines(content)).rejects.toMatchObject({ code: 'data.unreadable', place });
@@ -205,12 +277,26 @@ describe('a JSONL file', () => {
   });
 
   it('gives back any flat objects', async () => {
-    const value = fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.string(), fc.boolean(), fc.constant(null));
-    await fc.assert(fc.asyncProperty(fc.array(fc.record({ a: value, '': value, 'ü "x"': value }), { minLength: 1, maxLength: 20 }), async (objects) => {
-      const clean = JSON.parse(JSON.stringify(objects).replaceAll('\\u0000', '0')) as readonly Record<string, Cell>[];
-      const { header, rows } = await readLines(clean.map((object) => JSON.stringify(object)).join('\n'));
-      expect(rows).toEqual(clean.map((object) => header.map((name) => object[name])));
-    }), { numRuns: 50 });
+    const value = fc.oneof(
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.string(),
+      fc.boolean(),
+      fc.constant(null),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ a: value, '': value, 'ü "x"': value }), { minLength: 1, maxLength: 20 }),
+        async (objects) => {
+          const clean = JSON.parse(JSON.stringify(objects).replaceAll('\\u0000', '0')) as readonly Record<
+            string,
+            Cell
+          >[];
+          const { header, rows } = await readLines(clean.map((object) => JSON.stringify(object)).join('\n'));
+          expect(rows).toEqual(clean.map((object) => header.map((name) => object[name])));
+        },
+      ),
+      { numRuns: 50 },
+    );
   });
 });
 
@@ -219,7 +305,9 @@ describe('digestFile', () => {
     const bytes = randomBytes(1_000_003);
     await writeFile(join(folder, 'x'), bytes);
     expect(await digestFile(join(folder, 'x'), { signal })).toBe(createHash('sha256').update(bytes).digest('hex'));
-    await expect(digestFile(join(folder, 'x'), { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');
+    await expect(digestFile(join(folder, 'x'), { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow(
+      'enough',
+    );
     await expect(digestFile(join(folder, 'y'), { signal })).rejects.toMatchObject({ code: 'io.not-found' });
   });
 });

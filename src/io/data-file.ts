@@ -15,6 +15,9 @@ const extensions: readonly (readonly [RegExp, Format])[] = [
   [/\.(?:parquet|pq)$/iu, 'parquet'],
 ];
 
+/** Zip (and with it .xlsx) and the older Office format. */
+const archiveStarts = ['PK\u0003\u0004', '\u00d0\u00cf\u0011\u00e0'];
+
 const openers = { csv: openCsv, jsonl: openJsonl, parquet: openParquet } as const;
 
 /**
@@ -27,9 +30,12 @@ export async function openDataFile(path: string, { signal }: { readonly signal: 
   const start = await firstBytes(path);
   const format = extensions.find(([pattern]) => pattern.test(path))?.[1] ?? sniff(start);
   if (format !== 'parquet' && start.startsWith('PAR1')) return await openParquet(path, signal);
-  if (/^(?:PK\u0003\u0004|\u00d0\u00cf\u0011\u00e0)/u.test(start)) {
+  if (archiveStarts.some((magic) => start.startsWith(magic))) {
     const hint = 'If it is a spreadsheet, save the sheet as CSV.';
-    throw new AppError('data.unreadable', `Cannot read ${path} as a table: it is an archive or a spreadsheet.`, { file: path, hint });
+    throw new AppError('data.unreadable', `Cannot read ${path} as a table: it is an archive or a spreadsheet.`, {
+      file: path,
+      hint,
+    });
   }
   return await openers[format](path, signal);
 }

@@ -32,7 +32,10 @@ export async function openForReading(path: string): Promise<FileHandle> {
     if (info.isFile()) return handle;
     await handle.close();
     if (info.isDirectory()) throw Object.assign(new Error('a folder'), { code: 'EISDIR' });
-    throw new AppError('io.failed', `Cannot read ${path}: it is not a regular file.`, { file: path, hint: 'Save the data to a file first.' });
+    throw new AppError('io.failed', `Cannot read ${path}: it is not a regular file.`, {
+      file: path,
+      hint: 'Save the data to a file first.',
+    });
   } catch (error) {
     throw toIoError(error, 'read', path);
   }

@@ -10,7 +10,9 @@ import { systemCode, toIoError } from './errors.ts';
  */
 export function checkKey(key: string, root: string): void {
   const segments = key.split('/');
-  const bad = segments.some((segment) => segment === '' || segment === '.' || segment === '..' || isTemporaryName(segment));
+  const bad = segments.some(
+    (segment) => segment === '' || segment === '.' || segment === '..' || isTemporaryName(segment),
+  );
   if (bad || key.includes('\0') || (sep === '\\' && /[\\:]/u.test(key))) throw outside(root);
 }
 
@@ -45,14 +47,23 @@ async function realExisting(path: string): Promise<string> {
 }
 
 function outside(root: string): AppError {
-  return new AppError('store.outside-root', `Refused a key that does not lie below ${root}.`, { hint: 'Keys are names separated by "/", without "..".' });
+  return new AppError('store.outside-root', `Refused a key that does not lie below ${root}.`, {
+    hint: 'Keys are names separated by "/", without "..".',
+  });
 }
 
 /** The store's codes for what a file system says; a full disk stays io.no-space. */
 export function toStoreError(error: unknown, action: string, path: string): Error {
   const known = toIoError(error, action, path);
   if (!(known instanceof AppError) || !known.code.startsWith('io.') || known.code === 'io.no-space') return known;
-  const code = known.code === 'io.not-found' || systemCode(error) === 'EISDIR' || systemCode(error) === 'ENOTDIR' ? 'store.not-found' : undefined;
+  const code =
+    known.code === 'io.not-found' || systemCode(error) === 'EISDIR' || systemCode(error) === 'ENOTDIR'
+      ? 'store.not-found'
+      : undefined;
   const fallback = known.code === 'io.forbidden' ? 'store.forbidden' : 'store.unavailable';
-  return new AppError(action === 'write' ? fallback : (code ?? fallback), known.message, { file: path, hint: known.hint, cause: error });
+  return new AppError(action === 'write' ? fallback : (code ?? fallback), known.message, {
+    file: path,
+    hint: known.hint,
+    cause: error,
+  });
 }

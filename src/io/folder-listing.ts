@@ -12,7 +12,11 @@ const pageSize = 1000;
  * One level below `prefix`, files and folders in the byte order of their keys, as S3 sorts. `next` is the last key of a page: what is added or
  * removed meanwhile neither repeats nor hides anything else.
  */
-export async function listFolder(root: string, prefix: string, options: { readonly signal: AbortSignal; readonly next?: string }): Promise<StoreListing> {
+export async function listFolder(
+  root: string,
+  prefix: string,
+  options: { readonly signal: AbortSignal; readonly next?: string },
+): Promise<StoreListing> {
   const { signal, next } = options;
   signal.throwIfAborted();
   if (prefix !== '') checkKey(prefix.endsWith('/') ? prefix.slice(0, -1) : prefix, root);

@@ -55,7 +55,9 @@ describe('a folder store', () => {
     await mkdir(join(base, 'root2'));
     await writeFile(join(base, 'root2', 'x'), 'x');
     await symlink(join(base, 'root2'), join(root, 'twin'));
-    await expect(folderStore(root).read('twin/x', { signal, maxBytes: 10 })).rejects.toMatchObject({ code: 'store.outside-root' });
+    await expect(folderStore(root).read('twin/x', { signal, maxBytes: 10 })).rejects.toMatchObject({
+      code: 'store.outside-root',
+    });
   });
 
   it('lists files of other programs and leaves them and their folders alone', async () => {
@@ -87,12 +89,16 @@ describe('a folder store', () => {
   });
 
   it.runIf(existsSync('/proc/self'))('says store.unavailable where no folder can be made', async () => {
-    await expect(folderStore('/proc/self').write('keys/x', some, { signal })).rejects.toMatchObject({ code: 'store.unavailable' });
+    await expect(folderStore('/proc/self').write('keys/x', some, { signal })).rejects.toMatchObject({
+      code: 'store.unavailable',
+    });
   });
 
   it('refuses a named pipe without waiting for it', async () => {
     execFileSync('mkfifo', [join(root, 'pipe')]);
-    await expect(folderStore(root).read('pipe', { signal, maxBytes: 10 })).rejects.toMatchObject({ code: 'store.not-found' });
+    await expect(folderStore(root).read('pipe', { signal, maxBytes: 10 })).rejects.toMatchObject({
+      code: 'store.not-found',
+    });
   });
 
   it('names objects by file URIs that lead to them, odd characters included', async () => {

@@ -68,14 +68,20 @@ async function statObject(key: string, path: string): Promise<StoredObject | und
   }
 }
 
-async function readObject(path: string, { signal, onBytes, maxBytes }: StoreTransfer & { readonly maxBytes: number }): Promise<Uint8Array> {
+async function readObject(
+  path: string,
+  { signal, onBytes, maxBytes }: StoreTransfer & { readonly maxBytes: number },
+): Promise<Uint8Array> {
   let handle: FileHandle | undefined;
   try {
     // A pipe would block `open` for ever, so what it is comes first.
     if (!(await stat(path)).isFile()) throw Object.assign(new Error('not a file'), { code: 'EISDIR' });
     handle = await open(path, 'r');
     const { size } = await handle.stat();
-    if (size > maxBytes) throw new AppError('store.too-large', `${path} is larger than the ${String(maxBytes)} bytes allowed here.`, { file: path });
+    if (size > maxBytes)
+      throw new AppError('store.too-large', `${path} is larger than the ${String(maxBytes)} bytes allowed here.`, {
+        file: path,
+      });
     const bytes = new Uint8Array(size);
     let done = 0;
     while (done < size) {
@@ -95,7 +101,11 @@ async function readObject(path: string, { signal, onBytes, maxBytes }: StoreTran
   }
 }
 
-async function writeObject(path: string, bytes: Uint8Array, options: StoreTransfer & { readonly ifAbsent?: boolean }): Promise<boolean> {
+async function writeObject(
+  path: string,
+  bytes: Uint8Array,
+  options: StoreTransfer & { readonly ifAbsent?: boolean },
+): Promise<boolean> {
   const { signal, ifAbsent = false } = options;
   if (ifAbsent && (await lstat(path).catch(() => undefined)) !== undefined) return false;
   for (let attempt = 1; ; attempt += 1) {
@@ -122,7 +132,12 @@ async function makeFolders(folder: string): Promise<void> {
   } catch (error) {
     const code = systemCode(error);
     if (code === 'EEXIST') return;
-    if (code !== 'ENOENT' || dirname(folder) === folder || (await stat(dirname(folder)).catch(() => undefined)) !== undefined) throw error;
+    if (
+      code !== 'ENOENT' ||
+      dirname(folder) === folder ||
+      (await stat(dirname(folder)).catch(() => undefined)) !== undefined
+    )
+      throw error;
     await makeFolders(dirname(folder));
     await makeFolders(folder);
   }

@@ -4,7 +4,8 @@ import type { TableColumn, TableEncoder } from './table-file.ts';
 /** One object a line. JSON has no NaN and no Infinity: they become null, as missing values do. */
 export function jsonlEncoder(columns: readonly TableColumn[]): TableEncoder {
   const keys = columns.map(({ name }) => `${JSON.stringify(name)}:`);
-  const line = (row: readonly Cell[]): string => `{${row.map((cell, index) => (keys[index] ?? '') + valueText(cell)).join(',')}}\n`;
+  const line = (row: readonly Cell[]): string =>
+    `{${row.map((cell, index) => (keys[index] ?? '') + valueText(cell)).join(',')}}\n`;
   return { begin: () => '', rows: (rows) => rows.map(line).join(''), end: () => '' };
 }
 

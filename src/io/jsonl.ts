@@ -36,13 +36,19 @@ async function readHeader(file: string, signal: AbortSignal): Promise<readonly s
   return [...names];
 }
 
-async function* dataRows(file: string, header: readonly string[], signal: AbortSignal): AsyncGenerator<RowBlock, void, undefined> {
+async function* dataRows(
+  file: string,
+  header: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<RowBlock, void, undefined> {
   let before = 0;
   for await (const lines of lineBlocks(file, signal)) {
     const rows = lines.map((line, index) => {
       const row = before + index + 1;
       const object = parseObject(file, line, row);
-      return header.map((name) => (Object.hasOwn(object, name) ? toCell(object[name], { file, row, line: line.number, column: name }) : null));
+      return header.map((name) =>
+        Object.hasOwn(object, name) ? toCell(object[name], { file, row, line: line.number, column: name }) : null,
+      );
     });
     before += rows.length;
     yield { rows, lines: lines.map(({ number }) => number) };
@@ -60,7 +66,11 @@ async function* lineBlocks(file: string, signal: AbortSignal): AsyncGenerator<re
     const texts = (carry + text).split('\n');
     carry = texts.pop() ?? '';
     if (carry.length > mostLineCharacters) {
-      throw new AppError('data.unreadable', `Cannot read ${file}: line ${String(number + texts.length + 1)} is too long.`, { file, line: number + texts.length + 1, hint: 'Write one object a line.' });
+      throw new AppError(
+        'data.unreadable',
+        `Cannot read ${file}: line ${String(number + texts.length + 1)} is too long.`,
+        { file, line: number + texts.length + 1, hint: 'Write one object a line.' },
+      );
     }
     yield take(texts);
   }
@@ -74,19 +84,28 @@ function parseObject(file: string, line: Line, row: number): Readonly<Record<str
     value = JSON.parse(line.text);
   } catch {
     // The parser's own message quotes the text, so it is not kept.
-    const hint = /NaN|Infinity/u.test(line.text) ? 'JSON has no NaN or Infinity: write null for a missing value.' : 'Write one JSON object a line.';
+    const hint = /NaN|Infinity/u.test(line.text)
+      ? 'JSON has no NaN or Infinity: write null for a missing value.'
+      : 'Write one JSON object a line.';
     throw new AppError('data.unreadable', `Line ${String(line.number)} of ${file} is not JSON.`, { ...place, hint });
   }
   if (isRecord(value)) return value;
-  throw new AppError('data.unreadable', `Line ${String(line.number)} of ${file} is not a JSON object.`, { ...place, hint: 'Write one JSON object a line, its keys the columns.' });
+  throw new AppError('data.unreadable', `Line ${String(line.number)} of ${file} is not a JSON object.`, {
+    ...place,
+    hint: 'Write one JSON object a line, its keys the columns.',
+  });
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function toCell(value: unknown, place: { readonly file: string; readonly row: number; readonly line: number; readonly column: string }): Cell {
-  if (value === null || typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean') return value;
+function toCell(
+  value: unknown,
+  place: { readonly file: string; readonly row: number; readonly line: number; readonly column: string },
+): Cell {
+  if (value === null || typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean')
+    return value;
   const message = `Line ${String(place.line)} of ${place.file} holds a nested value in "${place.column}".`;
   throw new AppError('data.unreadable', message, { ...place, hint: 'Give each value its own column.' });
 }

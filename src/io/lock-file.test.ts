@@ -32,7 +32,7 @@ async function deadPid(): Promise<number> {
 
 describe('withLock', () => {
   it('runs the action, gives its value and removes the file', async () => {
-    expect(await withLock(path, async () => JSON.parse(await readFile(path, 'utf8')).pid)).toBe(process.pid);
+    expect(JSON.parse(await withLock(path, () => readFile(path, 'utf8')))).toMatchObject({ pid: process.pid });
     expect(await readdir(folder)).toEqual([]);
   });
 
@@ -44,22 +44,26 @@ describe('withLock', () => {
   it('lets one at a time in, of many in this process', async () => {
     let inside = 0;
     let most = 0;
-    const work = Array.from({ length: 12 }, () => withLock(path, async () => {
-      inside += 1;
-      most = Math.max(most, inside);
-      await sleep(5);
-      inside -= 1;
-    }));
+    const work = Array.from({ length: 12 }, () =>
+      withLock(path, async () => {
+        inside += 1;
+        most = Math.max(most, inside);
+        await sleep(5);
+        inside -= 1;
+      }),
+    );
     await Promise.all(work);
     expect(most).toBe(1);
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('says key.locked with the holder\'s pid when a living process holds it, and takes over once that is killed', async () => {
+  it("says key.locked with the holder's pid when a living process holds it, and takes over once that is killed", async () => {
     const child = holdInChild();
     await once(child.stdout ?? child, 'data');
     await expect(withLock(path, () => Promise.resolve(), { waitMs: 100 })).rejects.toMatchObject({
-      code: 'key.locked', message: expect.stringContaining(String(child.pid)), place: { file: path },
+      code: 'key.locked',
+      message: expect.stringContaining(String(child.pid)),
+      place: { file: path },
     });
     child.kill('SIGKILL');
     await once(child, 'exit');
@@ -71,23 +75,33 @@ describe('withLock', () => {
     await writeFile(path, JSON.stringify({ pid: await deadPid(), host: hostname(), started, nonce: 'gone' }));
     let inside = 0;
     let most = 0;
-    await Promise.all(Array.from({ length: 10 }, () => withLock(path, async () => {
-      inside += 1;
-      most = Math.max(most, inside);
-      await sleep(3);
-      inside -= 1;
-    })));
+    await Promise.all(
+      Array.from({ length: 10 }, () =>
+        withLock(path, async () => {
+          inside += 1;
+          most = Math.max(most, inside);
+          await sleep(3);
+          inside -= 1;
+        }),
+      ),
+    );
     expect(most).toBe(1);
   });
 
   it.runIf(process.platform === 'linux')('takes over a lock whose pid belongs to another process now', async () => {
-    await writeFile(path, JSON.stringify({ pid: process.pid, host: hostname(), started, processStart: '1', nonce: 'gone' }));
+    await writeFile(
+      path,
+      JSON.stringify({ pid: process.pid, host: hostname(), started, processStart: '1', nonce: 'gone' }),
+    );
     expect(await withLock(path, () => Promise.resolve(1), { waitMs: 1000 })).toBe(1);
   });
 
   it('respects a lock of another host, dead pid or not', async () => {
     await writeFile(path, JSON.stringify({ pid: await deadPid(), host: 'elsewhere', started, nonce: 'theirs' }));
-    await expect(withLock(path, () => Promise.resolve(), { waitMs: 50 })).rejects.toMatchObject({ code: 'key.locked', message: expect.stringContaining('elsewhere') });
+    await expect(withLock(path, () => Promise.resolve(), { waitMs: 50 })).rejects.toMatchObject({
+      code: 'key.locked',
+      message: expect.stringContaining('elsewhere'),
+    });
     expect(await readdir(folder)).toEqual(['key.lock']);
   });
 
@@ -111,7 +125,7 @@ describe('withLock', () => {
     expect(await readFile(path, 'utf8')).toBe(other);
   });
 
-  it('stops waiting when aborted, with the abort\'s reason', async () => {
+  it("stops waiting when aborted, with the abort's reason", async () => {
     const abort = new AbortController();
     await withLock(path, async () => {
       const waiting = withLock(path, () => Promise.resolve(), { signal: abort.signal });
@@ -121,6 +135,8 @@ describe('withLock', () => {
   });
 
   it('names the path where the folder is missing', async () => {
-    await expect(withLock(join(folder, 'no', 'key.lock'), () => Promise.resolve())).rejects.toMatchObject({ code: 'io.not-found' });
+    await expect(withLock(join(folder, 'no', 'key.lock'), () => Promise.resolve())).rejects.toMatchObject({
+      code: 'io.not-found',
+    });
   });
 });

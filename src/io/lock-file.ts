@@ -52,10 +52,12 @@ async function acquire(path: string, nonce: string, { signal, waitMs = defaultWa
     if (state === undefined) continue;
     if (state.stale && (await removeStale(path))) continue;
     if (Date.now() >= deadline) throw locked(path, state.holder);
-    await sleep(pauseMs * (0.5 + Math.random()), undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
-      signal?.throwIfAborted();
-      throw error;
-    });
+    await sleep(pauseMs * (0.5 + Math.random()), undefined, signal === undefined ? {} : { signal }).catch(
+      (error: unknown) => {
+        signal?.throwIfAborted();
+        throw error;
+      },
+    );
   }
 }
 
@@ -63,7 +65,13 @@ async function acquire(path: string, nonce: string, { signal, waitMs = defaultWa
 async function tryCreate(path: string, nonce: string): Promise<boolean> {
   const temporary = temporaryPath(dirname(path));
   try {
-    const holder: Holder = { pid: process.pid, host: hostname(), started: new Date().toISOString(), processStart: await processStart(process.pid), nonce };
+    const holder: Holder = {
+      pid: process.pid,
+      host: hostname(),
+      started: new Date().toISOString(),
+      processStart: await processStart(process.pid),
+      nonce,
+    };
     await writeFile(temporary, JSON.stringify(holder), { flag: 'wx', mode: 0o600 });
     return await createLink(temporary, path);
   } catch (error) {
@@ -125,7 +133,13 @@ function parseHolder(text: string): Holder | undefined {
 function isHolder(value: unknown): value is Holder {
   if (typeof value !== 'object' || value === null) return false;
   const { pid, host, started, nonce } = value as Readonly<Partial<Record<keyof Holder, unknown>>>;
-  return Number.isSafeInteger(pid) && Number(pid) > 0 && typeof host === 'string' && typeof started === 'string' && typeof nonce === 'string';
+  return (
+    Number.isSafeInteger(pid) &&
+    Number(pid) > 0 &&
+    typeof host === 'string' &&
+    typeof started === 'string' &&
+    typeof nonce === 'string'
+  );
 }
 
 async function isDead({ pid, host, processStart: start }: Holder): Promise<boolean> {
@@ -181,7 +195,10 @@ async function release(path: string, nonce: string): Promise<void> {
 }
 
 function locked(path: string, holder: Holder | undefined): AppError {
-  const who = holder === undefined ? 'another process' : `process ${String(holder.pid)} on ${holder.host} since ${holder.started}`;
+  const who =
+    holder === undefined
+      ? 'another process'
+      : `process ${String(holder.pid)} on ${holder.host} since ${holder.started}`;
   const hint = `Wait until it is done; if that process no longer exists, remove ${path}.`;
   return new AppError('key.locked', `Locked by ${who}.`, { file: path, hint });
 }

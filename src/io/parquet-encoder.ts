@@ -7,7 +7,11 @@ const rowGroupRows = 32 * 1024;
 /** Snappy, nullable DOUBLE and UTF-8 columns, row groups of 32,768 rows; a row group is the most that is kept in memory. */
 export function parquetEncoder(columns: readonly TableColumn[]): TableEncoder {
   const bytes = new ByteWriter();
-  const columnTypes = columns.map(({ name, type }) => ({ name, type: type === 'number' ? ('DOUBLE' as const) : ('STRING' as const), nullable: true }));
+  const columnTypes = columns.map(({ name, type }) => ({
+    name,
+    type: type === 'number' ? ('DOUBLE' as const) : ('STRING' as const),
+    nullable: true,
+  }));
   const schema = schemaFromColumnData({ columnData: columnTypes.map((column) => ({ ...column, data: [] })) });
   const writer = new ParquetWriter({ writer: bytes, schema, createdBy: 'sealpoint' });
   let pending: (readonly Cell[])[] = [];
@@ -22,7 +26,10 @@ export function parquetEncoder(columns: readonly TableColumn[]): TableEncoder {
     if (pending.length === 0) return;
     const rows = pending;
     pending = [];
-    const columnData = columns.map(({ name, type }, index) => ({ name, data: rows.map((row) => toValue(row[index] ?? null, type)) }));
+    const columnData = columns.map(({ name, type }, index) => ({
+      name,
+      data: rows.map((row) => toValue(row[index] ?? null, type)),
+    }));
     void writer.write({ columnData, rowGroupSize: rows.length });
   };
   return {

@@ -30,7 +30,13 @@ async function rowsOf(file: string): Promise<readonly (readonly Cell[])[]> {
   return rows;
 }
 
-async function write(columnData: ColumnSource[], options: { readonly rowGroupSize?: number; readonly codec?: 'UNCOMPRESSED' | 'SNAPPY' | 'GZIP' | 'BROTLI' | 'ZSTD' } = {}): Promise<void> {
+async function write(
+  columnData: ColumnSource[],
+  options: {
+    readonly rowGroupSize?: number;
+    readonly codec?: 'UNCOMPRESSED' | 'SNAPPY' | 'GZIP' | 'BROTLI' | 'ZSTD';
+  } = {},
+): Promise<void> {
   await writeFile(path, Buffer.from(parquetWriteBuffer({ columnData, compressors, ...options })));
 }
 
@@ -51,11 +57,14 @@ const cells: readonly (readonly Cell[])[] = [
 ];
 
 describe('a Parquet file', () => {
-  it.each(['UNCOMPRESSED', 'SNAPPY', 'GZIP', 'BROTLI', 'ZSTD'] as const)('gives typed cells when compressed with %s, over several row groups', async (codec) => {
-    await write(columns, { codec, rowGroupSize: 3 });
-    expect(await rowsOf(path)).toEqual(cells);
-    expect((await openDataFile(path, { signal })).header).toEqual(columns.map(({ name }) => name));
-  });
+  it.each(['UNCOMPRESSED', 'SNAPPY', 'GZIP', 'BROTLI', 'ZSTD'] as const)(
+    'gives typed cells when compressed with %s, over several row groups',
+    async (codec) => {
+      await write(columns, { codec, rowGroupSize: 3 });
+      expect(await rowsOf(path)).toEqual(cells);
+      expect((await openDataFile(path, { signal })).header).toEqual(columns.map(({ name }) => name));
+    },
+  );
 
   it('that pyarrow wrote holds the numbers of the same table in CSV', async () => {
     const rows = await rowsOf(join(fixtures, 'mnist/data.parquet'));
@@ -88,9 +97,15 @@ describe('a Parquet file', () => {
       { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
       { name: 'element', type: 'DOUBLE', repetition_type: 'OPTIONAL' },
     ] as const;
-    await writeFile(path, Buffer.from(parquetWriteBuffer({ columnData: [{ name: 'list', data: [[1, 2]] }], schema: [...nested] })));
+    await writeFile(
+      path,
+      Buffer.from(parquetWriteBuffer({ columnData: [{ name: 'list', data: [[1, 2]] }], schema: [...nested] })),
+    );
     await expect(rowsOf(path)).rejects.toMatchObject({ code: 'data.unreadable', place: { column: 'list' } });
-    await write([{ name: 'ok', data: [1], type: 'DOUBLE' }, { name: 'meta', data: [{ a: 1 }], type: 'JSON' }]);
+    await write([
+      { name: 'ok', data: [1], type: 'DOUBLE' },
+      { name: 'meta', data: [{ a: 1 }], type: 'JSON' },
+    ]);
     await expect(rowsOf(path)).rejects.toMatchObject({ code: 'data.unreadable', place: { column: 'meta' } });
   });
 
@@ -114,17 +129,21 @@ describe('a Parquet file', () => {
       copy[at] = (copy[at] ?? 0) ^ 0xff;
       await writeFile(path, copy);
       const outcome: unknown = await readAll(path).catch((error: unknown) => error);
-      if (outcome instanceof Error) expect(outcome).toMatchObject({ name: 'AppError', code: expect.stringMatching(/^data\./u) });
+      if (outcome instanceof Error)
+        expect(outcome).toMatchObject({ name: 'AppError', code: expect.stringMatching(/^data\./u) });
     }
   });
 
-  it('stops when aborted, with the abort\'s reason', async () => {
+  it("stops when aborted, with the abort's reason", async () => {
     await write(columns, { rowGroupSize: 1 });
     const abort = new AbortController();
     const source = await openDataFile(path, { signal });
-    await expect((async () => {
-      for await (const batch of source.batches(abort.signal)) if (batch.firstRow === 1) abort.abort(new Error('enough'));
-    })()).rejects.toThrow('enough');
+    await expect(
+      (async () => {
+        for await (const batch of source.batches(abort.signal))
+          if (batch.firstRow === 1) abort.abort(new Error('enough'));
+      })(),
+    ).rejects.toThrow('enough');
   });
 });
 

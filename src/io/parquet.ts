@@ -1,4 +1,11 @@
-import { type AsyncBuffer, type DecodedArray, type FileMetaData, parquetMetadataAsync, parquetRead, parquetSchema } from 'hyparquet';
+import {
+  type AsyncBuffer,
+  type DecodedArray,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetRead,
+  parquetSchema,
+} from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import type { FileHandle } from 'node:fs/promises';
 import { AppError } from '../core/error.ts';
@@ -57,11 +64,13 @@ async function readSchema(file: string, handle: FileHandle, signal: AbortSignal)
   const { metadata, columns } = await readable(file, signal, async () => {
     const footer = await parquetMetadataAsync(buffer);
     const { children } = parquetSchema(footer);
-    if (!isPlausible(footer, children.length, buffer.byteLength)) throw new Error('the sizes in the footer do not agree');
+    if (!isPlausible(footer, children.length, buffer.byteLength))
+      throw new Error('the sizes in the footer do not agree');
     return { metadata: footer, columns: children };
   });
   for (const { element, children } of columns) {
-    if (children.length > 0 || element.repetition_type === 'REPEATED') throw unsupported(file, element.name, 'nested values');
+    if (children.length > 0 || element.repetition_type === 'REPEATED')
+      throw unsupported(file, element.name, 'nested values');
   }
   return { file, buffer, metadata, header: columns.map(({ element }) => element.name) };
 }
@@ -75,9 +84,11 @@ async function bufferOf(file: string, handle: FileHandle, signal: AbortSignal): 
       if (start < 0 || end > size || end < start) throw new RangeError('a range outside the file');
       const bytes = new Uint8Array(end - start);
       for (let done = 0; done < bytes.length;) {
-        const { bytesRead } = await handle.read(bytes, done, bytes.length - done, start + done).catch((error: unknown) => {
-          throw toIoError(error, 'read', file);
-        });
+        const { bytesRead } = await handle
+          .read(bytes, done, bytes.length - done, start + done)
+          .catch((error: unknown) => {
+            throw toIoError(error, 'read', file);
+          });
         if (bytesRead === 0) throw new RangeError('the file has become shorter');
         done += bytesRead;
       }
@@ -104,14 +115,27 @@ function unreadable(file: string, cause: unknown): AppError {
 
 /** What a footer says decides what is allocated, so it must agree with itself and with the file before anything is decoded. */
 function isPlausible({ row_groups: groups, num_rows: rows }: FileMetaData, columns: number, bytes: number): boolean {
-  if (columns === 0 || typeof rows !== 'bigint' || rows < 0n || groups.reduce((sum, group) => sum + group.num_rows, 0n) !== rows) return false;
+  if (
+    columns === 0 ||
+    typeof rows !== 'bigint' ||
+    rows < 0n ||
+    groups.reduce((sum, group) => sum + group.num_rows, 0n) !== rows
+  )
+    return false;
   return groups.every((group) => {
     if (group.num_rows < 0n || group.num_rows > mostGroupRows || group.columns.length < columns) return false;
-    return group.columns.every(({ meta_data: part }) => part !== undefined && part.total_compressed_size >= 0n && part.total_compressed_size <= bytes);
+    return group.columns.every(
+      ({ meta_data: part }) =>
+        part !== undefined && part.total_compressed_size >= 0n && part.total_compressed_size <= bytes,
+    );
   });
 }
 
-async function readColumn(opened: Opened, part: { readonly name: string; readonly groupStart: number; readonly rows: number }, signal: AbortSignal): Promise<Column> {
+async function readColumn(
+  opened: Opened,
+  part: { readonly name: string; readonly groupStart: number; readonly rows: number },
+  signal: AbortSignal,
+): Promise<Column> {
   const { name, groupStart, rows } = part;
   const { file, buffer, metadata } = opened;
   const chunks: { readonly rowStart: number; readonly data: DecodedArray }[] = [];
@@ -127,12 +151,18 @@ async function readColumn(opened: Opened, part: { readonly name: string; readonl
     }),
   );
   if (chunks.reduce((sum, { data }) => sum + data.length, 0) !== rows) {
-    throw new AppError('data.unreadable', `Cannot read ${file} as Parquet: column "${name}" has too few values.`, { file, column: name });
+    throw new AppError('data.unreadable', `Cannot read ${file} as Parquet: column "${name}" has too few values.`, {
+      file,
+      column: name,
+    });
   }
   return packNumbers(chunks, rows) ?? { cells: toCells(chunks, { file, name, rows }) };
 }
 
-function packNumbers(chunks: readonly { readonly rowStart: number; readonly data: DecodedArray }[], rows: number): Column | undefined {
+function packNumbers(
+  chunks: readonly { readonly rowStart: number; readonly data: DecodedArray }[],
+  rows: number,
+): Column | undefined {
   const values = new Float64Array(rows);
   const missing = new Uint8Array(rows);
   for (const { rowStart, data } of chunks) {
@@ -146,7 +176,10 @@ function packNumbers(chunks: readonly { readonly rowStart: number; readonly data
   return { values, missing };
 }
 
-function toCells(chunks: readonly { readonly rowStart: number; readonly data: DecodedArray }[], at: { readonly file: string; readonly name: string; readonly rows: number }): readonly Cell[] {
+function toCells(
+  chunks: readonly { readonly rowStart: number; readonly data: DecodedArray }[],
+  at: { readonly file: string; readonly name: string; readonly rows: number },
+): readonly Cell[] {
   const cells: Cell[] = new Array<Cell>(at.rows).fill(null);
   for (const { rowStart, data } of chunks) {
     for (let index = 0; index < data.length; index += 1) {
@@ -159,7 +192,8 @@ function toCells(chunks: readonly { readonly rowStart: number; readonly data: De
 
 function toCell(value: unknown, at: { readonly file: string; readonly name: string }): Cell {
   if (value === null || value === undefined) return null;
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return value;
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
+    return value;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
   throw unsupported(at.file, at.name, value instanceof Uint8Array ? 'binary values' : 'nested values');
 }
@@ -167,12 +201,24 @@ function toCell(value: unknown, at: { readonly file: string; readonly name: stri
 function rowsOf(columns: readonly Column[], first: number, end: number): readonly (readonly Cell[])[] {
   const rows: Cell[][] = [];
   for (let row = first; row < end; row += 1) {
-    rows.push(columns.map((column) => ('cells' in column ? (column.cells[row] ?? null) : column.missing[row] === 1 ? null : (column.values[row] ?? null))));
+    rows.push(
+      columns.map((column) =>
+        'cells' in column
+          ? (column.cells[row] ?? null)
+          : column.missing[row] === 1
+            ? null
+            : (column.values[row] ?? null),
+      ),
+    );
   }
   return rows;
 }
 
 function unsupported(file: string, column: string, what: string): AppError {
   const hint = 'Write numbers or text, one column a feature.';
-  return new AppError('data.unreadable', `Cannot read ${file}: column "${column}" holds ${what}.`, { file, column, hint });
+  return new AppError('data.unreadable', `Cannot read ${file}: column "${column}" holds ${what}.`, {
+    file,
+    column,
+    hint,
+  });
 }

@@ -16,7 +16,10 @@ export function batchRows(width: number): number {
 }
 
 /** Cuts and joins blocks of any size into batches of `batchRows(width)`; the last one is shorter. */
-export async function* toBatches(blocks: AsyncIterable<RowBlock>, width: number): AsyncGenerator<RowBatch, void, undefined> {
+export async function* toBatches(
+  blocks: AsyncIterable<RowBlock>,
+  width: number,
+): AsyncGenerator<RowBatch, void, undefined> {
   const size = batchRows(width);
   let firstRow = 0;
   let rows: (readonly Cell[])[] = [];
@@ -41,13 +44,22 @@ export async function* toBatches(blocks: AsyncIterable<RowBlock>, width: number)
 export function checkHeader(header: readonly string[], file: string): void {
   if (header.every((name) => name.trim() === '')) {
     const hint = 'The first line must name the columns.';
-    throw new AppError('data.unreadable', `Cannot read ${file} as a table: no column has a name.`, { file, line: 1, hint });
+    throw new AppError('data.unreadable', `Cannot read ${file} as a table: no column has a name.`, {
+      file,
+      line: 1,
+      hint,
+    });
   }
   const seen = new Set<string>();
   for (const name of header) {
     if (seen.has(name)) {
       const says = name === '' ? 'two columns have no name' : `the column "${name}" occurs twice`;
-      throw new AppError('data.duplicate-column', `Cannot read ${file}: ${says}.`, { file, line: 1, column: name, hint: 'Give every column its own name.' });
+      throw new AppError('data.duplicate-column', `Cannot read ${file}: ${says}.`, {
+        file,
+        line: 1,
+        column: name,
+        hint: 'Give every column its own name.',
+      });
     }
     seen.add(name);
   }
@@ -55,5 +67,8 @@ export function checkHeader(header: readonly string[], file: string): void {
 
 /** The error of a file without data rows. */
 export function emptyTable(file: string): AppError {
-  return new AppError('data.empty', `${file} holds no rows.`, { file, hint: 'Give a file with a header and at least one row.' });
+  return new AppError('data.empty', `${file} holds no rows.`, {
+    file,
+    hint: 'Give a file with a header and at least one row.',
+  });
 }

@@ -41,7 +41,10 @@ const encoders: readonly (readonly [RegExp, (columns: readonly TableColumn[]) =>
 export async function openTableFile(path: string, columns: readonly TableColumn[]): Promise<TableFile> {
   const encode = encoders.find(([pattern]) => pattern.test(path))?.[1];
   if (encode === undefined) {
-    throw new AppError('usage.arguments', `Cannot write a table to ${path}: unknown extension.`, { file: path, hint: 'Name a .csv, .parquet or .jsonl file.' });
+    throw new AppError('usage.arguments', `Cannot write a table to ${path}: unknown extension.`, {
+      file: path,
+      hint: 'Name a .csv, .parquet or .jsonl file.',
+    });
   }
   const encoder = encode(columns);
   const file = await openAtomicFile(path);

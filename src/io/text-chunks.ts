@@ -19,7 +19,8 @@ export async function* textChunks(path: string, signal: AbortSignal): AsyncGener
   for await (const chunk of readChunks(path, signal)) {
     decoder ??= new TextDecoder(encodingOf(chunk), { fatal: true });
     const text = decode((known) => known.decode(chunk, { stream: true }));
-    if (text.includes('\0')) throw notText(path, line + countNewlines(text.slice(0, text.indexOf('\0'))), { says: 'a NUL byte' });
+    if (text.includes('\0'))
+      throw notText(path, line + countNewlines(text.slice(0, text.indexOf('\0'))), { says: 'a NUL byte' });
     line += countNewlines(text);
     if (text !== '') yield text;
   }
@@ -33,9 +34,17 @@ function encodingOf(start: Uint8Array): string {
   return 'utf-8';
 }
 
-function notText(path: string, line: number, { says, cause }: { readonly says: string; readonly cause?: unknown }): AppError {
+function notText(
+  path: string,
+  line: number,
+  { says, cause }: { readonly says: string; readonly cause?: unknown },
+): AppError {
   const hint = 'Save it as CSV in UTF-8 (from a spreadsheet: "CSV UTF-8"), as JSONL, or as Parquet.';
-  return new AppError('data.unreadable', `Cannot read ${path} as a table: it holds ${says} near line ${String(line)}.`, { file: path, line, hint, cause });
+  return new AppError(
+    'data.unreadable',
+    `Cannot read ${path} as a table: it holds ${says} near line ${String(line)}.`,
+    { file: path, line, hint, cause },
+  );
 }
 
 /** Number of "\n" in a text. */

@@ -61,32 +61,50 @@ async function codeOf(archive: Uint8Array | string, over: Partial<typeof limits>
 
 describe('writeZip and readZip', () => {
   it('give back any entries, from a file and from memory', async () => {
-    const name = fc.stringMatching(/^[a-zA-Z0-9 äß日_.-]{1,20}$/u).filter((text) => !/^\.+$/u.test(text)).map((text) => text.normalize('NFC').toLowerCase());
+    const name = fc
+      .stringMatching(/^[a-zA-Z0-9 äß日_.-]{1,20}$/u)
+      .filter((text) => !/^\.+$/u.test(text))
+      .map((text) => text.normalize('NFC').toLowerCase());
     const entries = fc.dictionary(name, fc.uint8Array({ maxLength: 2000 }), { maxKeys: 8, noNullPrototype: true });
-    await fc.assert(fc.asyncProperty(entries, async (wanted) => {
-      const prefixed = new Map(Object.entries(wanted).map(([key, value]) => [`folder/${key}`, value]));
-      await writeZip(path, prefixed);
-      for (const source of [path, new Uint8Array(await readFile(path))]) {
-        const found = await readZip(source, limits);
-        expect(new Map([...found].sort())).toEqual(new Map([...prefixed].sort()));
-      }
-    }), { numRuns: 60 });
+    await fc.assert(
+      fc.asyncProperty(entries, async (wanted) => {
+        const prefixed = new Map(Object.entries(wanted).map(([key, value]) => [`folder/${key}`, value]));
+        await writeZip(path, prefixed);
+        for (const source of [path, new Uint8Array(await readFile(path))]) {
+          const found = await readZip(source, limits);
+          expect(new Map([...found].sort())).toEqual(new Map([...prefixed].sort()));
+        }
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('make the same bytes of the same entries, whatever their order, the time and the time zone', async () => {
-    const [one, two] = [['b.json', bytes('{}')], ['a.bin', bytes('a'.repeat(5000))]] as const;
+    const [one, two] = [
+      ['b.json', bytes('{}')],
+      ['a.bin', bytes('a'.repeat(5000))],
+    ] as const;
     await writeZip(path, new Map([one, two]));
-    const first = createHash('sha256').update(await readFile(path)).digest('hex');
+    const first = createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex');
     const script = `import { writeZip } from ${JSON.stringify(new URL('./zip.ts', import.meta.url).href)};
       await writeZip(${JSON.stringify(join(folder, 'b.zip'))}, new Map([['a.bin', new TextEncoder().encode('a'.repeat(5000))], ['b.json', new TextEncoder().encode('{}')]]));`;
-    execFileSync(process.execPath, ['--input-type=module', '--eval', script], { env: { ...process.env, TZ: 'Asia/Kathmandu' } });
-    expect(createHash('sha256').update(await readFile(join(folder, 'b.zip'))).digest('hex')).toBe(first);
+    execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+      env: { ...process.env, TZ: 'Asia/Kathmandu' },
+    });
+    expect(
+      createHash('sha256')
+        .update(await readFile(join(folder, 'b.zip')))
+        .digest('hex'),
+    ).toBe(first);
     expect([...(await readZip(path, limits)).keys()]).toEqual(['a.bin', 'b.json']);
   });
 
   it('make archives that Python reads', async () => {
     await archiveOf({ 'client.specs.json': bytes('{"a":1}'), 'empty.bin': new Uint8Array(0) });
-    const script = 'import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); print(z.testzip(), [(i.filename, i.file_size, i.date_time[0]) for i in z.infolist()])';
+    const script =
+      'import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); print(z.testzip(), [(i.filename, i.file_size, i.date_time[0]) for i in z.infolist()])';
     const said = execFileSync('python3', ['-c', script, path], { encoding: 'utf8' });
     expect(said.trim()).toBe("None [('client.specs.json', 7, 1980), ('empty.bin', 0, 1980)]");
   });
@@ -113,8 +131,16 @@ describe('writeZip and readZip', () => {
 
 describe('readZip', () => {
   it.each([
-    ['..', '../x.txt'], ['a .. in the middle', 'a/../b.t'], ['an absolute name', '/etc/pwd'], ['a backslash', 'a\\b\\cc.t'], ['a drive letter', 'C:/x.txt'],
-    ['a drive letter without slash', 'C:xx.txt'], ['a NUL', 'ab\0c.txt'], ['a newline', 'ab\nc.txt'], ['a single dot', './ab.txt'], ['an empty segment', 'a//b.txt'],
+    ['..', '../x.txt'],
+    ['a .. in the middle', 'a/../b.t'],
+    ['an absolute name', '/etc/pwd'],
+    ['a backslash', 'a\\b\\cc.t'],
+    ['a drive letter', 'C:/x.txt'],
+    ['a drive letter without slash', 'C:xx.txt'],
+    ['a NUL', 'ab\0c.txt'],
+    ['a newline', 'ab\nc.txt'],
+    ['a single dot', './ab.txt'],
+    ['an empty segment', 'a//b.txt'],
   ])('refuses a name with %s as unsafe', async (_, evil) => {
     expect(await codeOf(await renamed({ QQQQQQQQ: evil }))).toBe('archive.unsafe');
   });
@@ -125,7 +151,9 @@ describe('readZip', () => {
   });
 
   it('refuses symbolic links and encrypted entries', async () => {
-    const link = await streamed((zip) => { zip.addBuffer(Buffer.from('/etc/passwd'), 'link', { mode: 0o120777 }); });
+    const link = await streamed((zip) => {
+      zip.addBuffer(Buffer.from('/etc/passwd'), 'link', { mode: 0o120777 });
+    });
     expect(await codeOf(link)).toBe('archive.unsafe');
     const plain = await archiveOf({ a: bytes('secret') });
     const encrypted = patched(plain, (directory) => directory.writeUInt16LE(directory.readUInt16LE(8) | 1, 8));
@@ -152,7 +180,8 @@ describe('readZip', () => {
 
   it('refuses an archive cut anywhere, and one that is none', async () => {
     const archive = await archiveOf({ a: bytes('content '.repeat(50)), b: bytes('more') });
-    for (let length = 0; length < archive.length; length += 7) expect(await codeOf(archive.subarray(0, length))).toBe('artifact.unreadable');
+    for (let length = 0; length < archive.length; length += 7)
+      expect(await codeOf(archive.subarray(0, length))).toBe('artifact.unreadable');
     expect(await codeOf(bytes('no archive'))).toBe('artifact.unreadable');
   });
 
@@ -163,8 +192,11 @@ describe('readZip', () => {
       const copy = Buffer.from(archive);
       copy[at] = (copy[at] ?? 0) ^ 0x41;
       const found = await readZip(copy, limits).catch((error: unknown) => error);
-      if (found instanceof Error) expect(found).toMatchObject({ code: expect.stringMatching(/^(?:archive\.unsafe|artifact\.unreadable)$/u) });
-      else for (const [name, content] of found as ReadonlyMap<string, Uint8Array>) if (name in wanted) expect(content).toEqual(wanted[name as 'a' | 'b']);
+      if (found instanceof Error)
+        expect(found).toMatchObject({ code: expect.stringMatching(/^(?:archive\.unsafe|artifact\.unreadable)$/u) });
+      else
+        for (const [name, content] of found as ReadonlyMap<string, Uint8Array>)
+          if (name in wanted) expect(content).toEqual(wanted[name as 'a' | 'b']);
     }
   });
 
@@ -173,14 +205,17 @@ describe('readZip', () => {
     expect(await codeOf(patched(archive, (directory) => directory.writeUInt32LE(1, 16)))).toBe('artifact.unreadable');
   });
 
-  it('refuses an entry whose local name differs from the directory\'s', async () => {
+  it("refuses an entry whose local name differs from the directory's", async () => {
     const archive = await archiveOf({ QQQQ: bytes('x') });
     archive.write('ZZZZ', archive.indexOf('QQQQ'));
     expect(await codeOf(archive)).toBe('artifact.unreadable');
   });
 
   it('passes over folders and reads an empty archive', async () => {
-    const archive = await streamed((zip) => { zip.addEmptyDirectory('folder/'); zip.addBuffer(Buffer.from('x'), 'folder/a'); });
+    const archive = await streamed((zip) => {
+      zip.addEmptyDirectory('folder/');
+      zip.addBuffer(Buffer.from('x'), 'folder/a');
+    });
     expect([...(await readZip(archive, limits)).keys()]).toEqual(['folder/a']);
     expect((await readZip(await archiveOf({}), limits)).size).toBe(0);
   });

@@ -22,7 +22,13 @@ interface Archive {
   readonly options: ZipReadOptions;
 }
 
-const readerOptions = { lazyEntries: true, autoClose: false, strictFileNames: true, validateEntrySizes: true, decodeStrings: true } as const;
+const readerOptions = {
+  lazyEntries: true,
+  autoClose: false,
+  strictFileNames: true,
+  validateEntrySizes: true,
+  decodeStrings: true,
+} as const;
 const encryptedFlag = 1;
 const symbolicLink = 0o120000;
 const fileTypeMask = 0o170000;
@@ -32,12 +38,17 @@ const fileTypeMask = 0o170000;
  * @throws {AppError} archive.unsafe (a name that leaves the archive, occurs twice or is no file; encrypted; over a limit),
  *   artifact.unreadable (no archive, cut short, altered: sizes and CRC are checked), io.*; when the signal aborts, its reason
  */
-export async function readZip(source: Uint8Array | string, options: ZipReadOptions): Promise<ReadonlyMap<string, Uint8Array>> {
+export async function readZip(
+  source: Uint8Array | string,
+  options: ZipReadOptions,
+): Promise<ReadonlyMap<string, Uint8Array>> {
   const name = typeof source === 'string' ? source : 'the archive';
   options.signal?.throwIfAborted();
   let zip: yauzl.ZipFile | undefined;
   try {
-    zip = await (typeof source === 'string' ? yauzl.openPromise(source, readerOptions) : yauzl.fromBufferPromise(asBuffer(source), readerOptions));
+    zip = await (typeof source === 'string'
+      ? yauzl.openPromise(source, readerOptions)
+      : yauzl.fromBufferPromise(asBuffer(source), readerOptions));
     return await readEntries({ name, zip, options });
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -49,7 +60,8 @@ export async function readZip(source: Uint8Array | string, options: ZipReadOptio
 
 async function readEntries(archive: Archive): Promise<ReadonlyMap<string, Uint8Array>> {
   const { name, zip, options } = archive;
-  if (zip.entryCount > options.maxEntries) throw unsafe(name, `it holds more than ${String(options.maxEntries)} entries`);
+  if (zip.entryCount > options.maxEntries)
+    throw unsafe(name, `it holds more than ${String(options.maxEntries)} entries`);
   const entries = new Map<string, Uint8Array>();
   const names = new Set<string>();
   let left = options.maxTotalBytes;
@@ -73,7 +85,8 @@ function checkName(archive: string, entry: string, names: Set<string>): void {
   const bare = entry.endsWith('/') ? entry.slice(0, -1) : entry;
   const bad = bare.split('/').some((segment) => segment === '' || segment === '.' || segment === '..');
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  if (bad || /^[A-Za-z]:|[\u0000-\u001f\u007f\\]/u.test(entry)) throw unsafe(archive, 'an entry has a name that no file may have');
+  if (bad || /^[A-Za-z]:|[\u0000-\u001f\u007f\\]/u.test(entry))
+    throw unsafe(archive, 'an entry has a name that no file may have');
   const key = bare.normalize('NFC').toLowerCase();
   if (names.has(key)) throw unsafe(archive, `two entries are named "${bare}"`);
   names.add(key);
@@ -82,12 +95,14 @@ function checkName(archive: string, entry: string, names: Set<string>): void {
 function checkKind(archive: string, entry: yauzl.Entry): void {
   const type = (entry.externalFileAttributes >>> 16) & fileTypeMask;
   if (type === symbolicLink) throw unsafe(archive, `its entry "${entry.fileName}" is a symbolic link`);
-  if ((entry.generalPurposeBitFlag & encryptedFlag) !== 0) throw unsafe(archive, `its entry "${entry.fileName}" is encrypted`);
+  if ((entry.generalPurposeBitFlag & encryptedFlag) !== 0)
+    throw unsafe(archive, `its entry "${entry.fileName}" is encrypted`);
 }
 
 async function readEntry({ name, zip, options }: Archive, entry: yauzl.Entry, limit: number): Promise<Uint8Array> {
   const local = await zip.readLocalFileHeaderPromise(entry);
-  if (!local.fileName.equals(entry.fileNameRaw)) throw unreadable(name, new Error('the two directories of the archive disagree'));
+  if (!local.fileName.equals(entry.fileNameRaw))
+    throw unreadable(name, new Error('the two directories of the archive disagree'));
   const stream = await zip.openReadStreamPromise(entry);
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -113,12 +128,19 @@ function asBuffer(bytes: Uint8Array): Buffer {
 }
 
 function unsafe(archive: string, says: string): AppError {
-  return new AppError('archive.unsafe', `Refused ${archive}: ${says}.`, { file: archive, hint: 'Use only archives that this program or Concrete ML made.' });
+  return new AppError('archive.unsafe', `Refused ${archive}: ${says}.`, {
+    file: archive,
+    hint: 'Use only archives that this program or Concrete ML made.',
+  });
 }
 
 function unreadable(archive: string, cause: unknown): AppError {
   const hint = 'It may be damaged or cut short; copy or make it again.';
-  return new AppError('artifact.unreadable', `Cannot read ${archive}: it is not a sound zip archive.`, { file: archive, hint, cause });
+  return new AppError('artifact.unreadable', `Cannot read ${archive}: it is not a sound zip archive.`, {
+    file: archive,
+    hint,
+    cause,
+  });
 }
 
 function toArchiveError(error: unknown, archive: string): Error {
@@ -126,20 +148,31 @@ function toArchiveError(error: unknown, archive: string): Error {
   const code = systemCode(error);
   if (code !== undefined && /^E[A-Z]+$/u.test(code)) return toIoError(error, 'read', archive);
   const message = error instanceof Error ? error.message : '';
-  if (/^(?:absolute path|invalid relative path|invalid characters in fileName)/u.test(message)) return unsafe(archive, 'an entry has a name that leaves the archive');
+  if (/^(?:absolute path|invalid relative path|invalid characters in fileName)/u.test(message))
+    return unsafe(archive, 'an entry has a name that leaves the archive');
   if (/too many bytes in the stream/u.test(message)) return unsafe(archive, 'an entry is larger than it says');
   return unreadable(archive, error);
 }
 
 /** Local time, because zip times are; 1980 is where they begin. */
 const fixedTime = new Date(1980, 0, 1, 0, 0, 0);
-const entryOptions = { mtime: fixedTime, forceDosTimestamp: true, mode: 0o100644, compress: true, compressionLevel: 6 } as const;
+const entryOptions = {
+  mtime: fixedTime,
+  forceDosTimestamp: true,
+  mode: 0o100644,
+  compress: true,
+  compressionLevel: 6,
+} as const;
 
 /**
  * Writes an archive, whole or not at all: names sorted, times and modes fixed, so that the same entries give the same bytes (with the same zlib).
  * @throws {AppError} io.*; when the signal aborts, its reason: nothing is left then, and an older file is untouched
  */
-export async function writeZip(path: string, entries: ReadonlyMap<string, Uint8Array>, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+export async function writeZip(
+  path: string,
+  entries: ReadonlyMap<string, Uint8Array>,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<void> {
   signal?.throwIfAborted();
   const file = await openAtomicFile(path);
   try {
@@ -157,7 +190,8 @@ export async function writeZip(path: string, entries: ReadonlyMap<string, Uint8A
 
 function zipped(entries: ReadonlyMap<string, Uint8Array>): AsyncIterable<Uint8Array> {
   const zip = new ZipFile();
-  for (const [name, bytes] of [...entries].sort(([a], [b]) => (a < b ? -1 : 1))) zip.addBuffer(asBuffer(bytes), name, entryOptions);
+  for (const [name, bytes] of [...entries].sort(([a], [b]) => (a < b ? -1 : 1)))
+    zip.addBuffer(asBuffer(bytes), name, entryOptions);
   zip.end();
   // yazl's stream is a PassThrough: its chunks are Buffers.
   return zip.outputStream as unknown as AsyncIterable<Uint8Array>;

@@ -12,7 +12,19 @@ const signal = new AbortController().signal;
 const limit = { signal, maxBytes: 64 * 1024 * 1024 };
 const text = (content: string): Uint8Array => new TextEncoder().encode(content);
 const manyKeys = 1500;
-const oddNames = ['with space.bin', 'per%20cent%.bin', 'plus+and&and=.bin', 'hash#question?.bin', "quote'd.bin", 'émöjî-🔑.bin', '.hidden', '~tilde', '..dots', 'colon:semi;.bin', '(round)[square]{curly}.bin'];
+const oddNames = [
+  'with space.bin',
+  'per%20cent%.bin',
+  'plus+and&and=.bin',
+  'hash#question?.bin',
+  "quote'd.bin",
+  'émöjî-🔑.bin',
+  '.hidden',
+  '~tilde',
+  '..dots',
+  'colon:semi;.bin',
+  '(round)[square]{curly}.bin',
+];
 
 async function codeOf(action: () => Promise<unknown>): Promise<string> {
   try {
@@ -24,7 +36,10 @@ async function codeOf(action: () => Promise<unknown>): Promise<string> {
 }
 
 /** All pages of one level. */
-async function listAll(store: ArtifactStore, prefix: string): Promise<{ readonly keys: readonly string[]; readonly folders: readonly string[]; readonly pages: number }> {
+async function listAll(
+  store: ArtifactStore,
+  prefix: string,
+): Promise<{ readonly keys: readonly string[]; readonly folders: readonly string[]; readonly pages: number }> {
   const keys: string[] = [];
   const folders: string[] = [];
   let next: string | undefined;
@@ -115,7 +130,7 @@ function describeWriting(store: () => ArtifactStore): void {
     expect(await store().write('write/twice.bin', text('second'), { signal })).toBe(true);
     expect(Buffer.from(await store().read('write/twice.bin', limit)).toString()).toBe('second');
   });
-  it('does not let a later change of the caller\'s buffer reach the object', async () => {
+  it("does not let a later change of the caller's buffer reach the object", async () => {
     const bytes = text('before');
     await store().write('write/mine.bin', bytes, { signal });
     bytes.fill(0);
@@ -128,14 +143,20 @@ function describeWriting(store: () => ArtifactStore): void {
   });
   it('lets exactly one of ten racing writers win if absent, and keeps the winner whole', async () => {
     const writers = Array.from({ length: 10 }, (_, index) => new Uint8Array(50_000).fill(index));
-    const won = await Promise.all(writers.map((bytes) => store().write('write/race.bin', bytes, { signal, ifAbsent: true })));
+    const won = await Promise.all(
+      writers.map((bytes) => store().write('write/race.bin', bytes, { signal, ifAbsent: true })),
+    );
     expect(won.filter(Boolean)).toHaveLength(1);
     const kept = await store().read('write/race.bin', limit);
     expect(kept.length).toBe(50_000);
     expect(new Set(kept)).toEqual(new Set([won.indexOf(true)]));
   });
   it('keeps one whole version when ten writers replace an object at the same time', async () => {
-    await Promise.all(Array.from({ length: 10 }, (_, index) => store().write('write/clash.bin', new Uint8Array(50_000).fill(index), { signal })));
+    await Promise.all(
+      Array.from({ length: 10 }, (_, index) =>
+        store().write('write/clash.bin', new Uint8Array(50_000).fill(index), { signal }),
+      ),
+    );
     const kept = await store().read('write/clash.bin', limit);
     expect(kept.length).toBe(50_000);
     expect(new Set(kept).size).toBe(1);
@@ -149,7 +170,8 @@ function describeWriting(store: () => ArtifactStore): void {
 
 function describeListing(store: () => ArtifactStore): void {
   it('lists one level: objects with sizes, folders with a slash', async () => {
-    for (const key of ['list/a.bin', 'list/b/c.bin', 'list/b/d.bin', 'list/e/f/g.bin']) await store().write(key, text(key), { signal });
+    for (const key of ['list/a.bin', 'list/b/c.bin', 'list/b/d.bin', 'list/e/f/g.bin'])
+      await store().write(key, text(key), { signal });
     const page = await store().list('list/', { signal });
     expect(page.objects.map(({ key, sizeBytes }) => [key, sizeBytes])).toEqual([['list/a.bin', 10]]);
     expect([...page.folders].sort()).toEqual(['list/b/', 'list/e/']);
@@ -226,12 +248,15 @@ function describeKeys(store: () => ArtifactStore): void {
     await store().delete([key], { signal });
     expect(await store().stat(key, { signal })).toBeUndefined();
   });
-  it.each(['', '/', '/a', 'a/', 'a//b', '..', '../a', 'a/../b', 'a/..', '.', './a', 'a/./b'])('refuses the key %j', async (key) => {
-    expect(await codeOf(() => store().read(key, limit))).toBe('store.outside-root');
-    expect(await codeOf(() => store().write(key, text('x'), { signal }))).toBe('store.outside-root');
-    expect(await codeOf(() => store().stat(key, { signal }))).toBe('store.outside-root');
-    expect(await codeOf(() => store().delete([key], { signal }))).toBe('store.outside-root');
-  });
+  it.each(['', '/', '/a', 'a/', 'a//b', '..', '../a', 'a/../b', 'a/..', '.', './a', 'a/./b'])(
+    'refuses the key %j',
+    async (key) => {
+      expect(await codeOf(() => store().read(key, limit))).toBe('store.outside-root');
+      expect(await codeOf(() => store().write(key, text('x'), { signal }))).toBe('store.outside-root');
+      expect(await codeOf(() => store().stat(key, { signal }))).toBe('store.outside-root');
+      expect(await codeOf(() => store().delete([key], { signal }))).toBe('store.outside-root');
+    },
+  );
   it('deletes nothing when one of the keys is refused', async () => {
     await store().write('both/a.bin', text('a'), { signal });
     expect(await codeOf(() => store().delete(['both/a.bin', '../b'], { signal }))).toBe('store.outside-root');
@@ -240,7 +265,7 @@ function describeKeys(store: () => ArtifactStore): void {
   it('refuses a prefix with ".."', async () => {
     expect(await codeOf(() => store().list('../', { signal }))).toBe('store.outside-root');
   });
-  it('makes URIs that begin with the store\'s own', () => {
+  it("makes URIs that begin with the store's own", () => {
     expect(store().uri.endsWith('/')).toBe(true);
     expect(store().uriOf('jobs/1/query-00000.spq')).toBe(`${store().uri}jobs/1/query-00000.spq`);
   });
@@ -248,7 +273,7 @@ function describeKeys(store: () => ArtifactStore): void {
 
 function describeAborts(store: () => ArtifactStore): void {
   const aborted = AbortSignal.abort(new Error('enough'));
-  it('does nothing once aborted and gives the abort\'s own reason', async () => {
+  it("does nothing once aborted and gives the abort's own reason", async () => {
     await store().write('abort/there.bin', text('x'), { signal });
     await expect(store().write('abort/new.bin', text('x'), { signal: aborted })).rejects.toThrow('enough');
     await expect(store().read('abort/there.bin', { signal: aborted, maxBytes: 10 })).rejects.toThrow('enough');
@@ -262,7 +287,12 @@ function describeAborts(store: () => ArtifactStore): void {
     await store().write('middle/old.bin', text('old'), { signal });
     for (const key of ['middle/new.bin', 'middle/old.bin']) {
       const abort = new AbortController();
-      const writing = store().write(key, bytes, { signal: abort.signal, onBytes: () => { abort.abort(new Error('enough')); } });
+      const writing = store().write(key, bytes, {
+        signal: abort.signal,
+        onBytes: () => {
+          abort.abort(new Error('enough'));
+        },
+      });
       await expect(writing).rejects.toThrow('enough');
     }
     expect((await listAll(store(), 'middle/')).keys).toEqual(['middle/old.bin']);
@@ -271,12 +301,23 @@ function describeAborts(store: () => ArtifactStore): void {
   it('stops a read in the middle', async () => {
     await store().write('middle/big.bin', new Uint8Array(24 * 1024 * 1024), { signal });
     const abort = new AbortController();
-    const reading = store().read('middle/big.bin', { signal: abort.signal, maxBytes: 1e9, onBytes: () => { abort.abort(new Error('enough')); } });
+    const reading = store().read('middle/big.bin', {
+      signal: abort.signal,
+      maxBytes: 1e9,
+      onBytes: () => {
+        abort.abort(new Error('enough'));
+      },
+    });
     await expect(reading).rejects.toThrow('enough');
   });
   it('leaves no folder behind where an aborted write made one', async () => {
     const abort = new AbortController();
-    const writing = store().write('fresh/folder/new.bin', new Uint8Array(12 * 1024 * 1024), { signal: abort.signal, onBytes: () => { abort.abort(new Error('enough')); } });
+    const writing = store().write('fresh/folder/new.bin', new Uint8Array(12 * 1024 * 1024), {
+      signal: abort.signal,
+      onBytes: () => {
+        abort.abort(new Error('enough'));
+      },
+    });
     await expect(writing).rejects.toThrow('enough');
     expect((await listAll(store(), '')).folders).not.toContain('fresh/');
   });
