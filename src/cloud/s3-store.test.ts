@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { CreateBucketCommand, ListMultipartUploadsCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { ListMultipartUploadsCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeArtifactStore } from '../../test/contract/artifact-store.ts';
 import { freePort, startS3Server, type S3TestServer } from '../../test/servers/versitygw.ts';
@@ -23,7 +23,7 @@ beforeAll(async () => {
   for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) Reflect.deleteProperty(process.env, name);
   Object.assign(process.env, server.environment);
   client = await openS3Client({ profile: 'owner', endpoint: server.endpoint });
-  await client.send(new CreateBucketCommand({ Bucket: bucket }));
+  await server.createBucket(bucket);
 }, 300_000);
 
 afterAll(async () => {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { enforceMotoSignatures } from './moto.ts';
 
 /** A real S3 server on 127.0.0.1 over a temporary folder, with its own AWS configuration files. */
@@ -19,6 +20,8 @@ export interface S3TestServer {
    * `owner` (everything), `reader` (a user without rights), `wrong-secret`, `unknown-key`; each names the endpoint.
    */
   readonly environment: Readonly<Record<string, string>>;
+  /** As `owner`. */
+  createBucket(name: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -48,9 +51,9 @@ export async function startS3Server(): Promise<S3TestServer> {
   try {
     const health = kind === 'moto' ? `${endpoint}/moto-api/` : `${endpoint}/health`;
     await waitFor(health, child.process);
-    const reader = kind === 'moto' ? await enforceMotoSignatures(endpoint, child.owner) : await addReader(endpoint, child.owner);
-    const environment = await writeConfiguration(folder, endpoint, { ...child, reader: reader.reader, owner: reader.owner });
-    return { kind, endpoint, region, environment, stop };
+    const users = kind === 'moto' ? await enforceMotoSignatures(endpoint, child.owner) : await addReader(endpoint, child.owner);
+    const environment = await writeConfiguration(folder, endpoint, users);
+    return { kind, endpoint, region, environment, createBucket: (name) => createBucket(endpoint, users.owner, name), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -70,7 +73,7 @@ async function startVersitygw(port: number, folder: string): Promise<Started> {
   const settings = ['--quiet', '--port', address, '--region', region, '--health', '/health', '--iam-dir', iam];
   const child = spawn(join(hostFolder, 'versitygw', 'versitygw'), [...settings, 'posix', '--versioning-dir', versions, data], {
     env: { ROOT_ACCESS_KEY: owner.accessKeyId, ROOT_SECRET_KEY: owner.secretAccessKey },
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: 'ignore',
   });
   return { process: child, owner };
 }
@@ -78,7 +81,7 @@ async function startVersitygw(port: number, folder: string): Promise<Started> {
 function startMoto(port: number): Started {
   const owner = { accessKeyId: 'testing', secretAccessKey: 'testing' };
   const child = spawn(join(hostFolder, 'versitygw', 'moto', 'bin', 'moto_server'), ['-H', '127.0.0.1', '-p', String(port)], {
-    stdio: ['ignore', 'ignore', 'ignore'],
+    stdio: 'ignore',
   });
   return { process: child, owner };
 }
@@ -115,6 +118,12 @@ async function writeConfiguration(
     // Whatever forgets its endpoint ends at this server, never at the real AWS.
     AWS_ENDPOINT_URL: endpoint,
   };
+}
+
+async function createBucket(endpoint: string, owner: TestUser, name: string): Promise<void> {
+  const client = new S3Client({ endpoint, region, forcePathStyle: true, credentials: owner });
+  await client.send(new CreateBucketCommand({ Bucket: name }));
+  client.destroy();
 }
 
 /** A port that nobody listens on at this moment. */

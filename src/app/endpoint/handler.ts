@@ -67,12 +67,13 @@ export function createHandler(options: EndpointOptions & { readonly limits: Endp
 
 /** Never rejects: every failure becomes an answer and a line in the log. Resolves when the answer is out or the client gone. */
 async function respond(exchange: Exchange, context: Context, draining: AbortSignal): Promise<void> {
-  const { request, response, log } = exchange;
+  const { request, response, log, signal } = exchange;
   try {
     await route(exchange, context, draining);
     log.end(200);
   } catch (error) {
-    const known = toAppError(error);
+    // Whatever an abort made of itself on the way up, its reason says whether the client went or the server stops.
+    const known = toAppError(signal.aborted ? signal.reason : error);
     log.end(response.headersSent ? errorCodes[known.code].http : sendError(request, response, known), known);
   }
   await answered(response);
