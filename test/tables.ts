@@ -15,7 +15,10 @@ export function readTable(path: string): TestTable {
 }
 
 /** Preprocessing that reads these columns as numbers, unscaled. */
-export function numberPreprocessing(names: readonly (string | undefined)[], missing: 'refuse' | 'keep' | number = 'refuse'): Preprocessing {
+export function numberPreprocessing(
+  names: readonly (string | undefined)[],
+  missing: 'refuse' | 'keep' | number = 'refuse',
+): Preprocessing {
   return {
     columns: names.map((name) => ({ type: 'number', ...(name === undefined ? {} : { name }) })),
     features: names.map((_, column) => ({ kind: 'number', column, missing, offset: 0, scale: 1, float32: false })),

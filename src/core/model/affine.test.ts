@@ -13,7 +13,14 @@ function dense(weights: readonly (readonly number[])[], bias: readonly number[])
 
 describe('affine maps', () => {
   it('computes W x + b for each row', () => {
-    const layer = dense([[1, 2], [0, -1], [0.5, 0]], [10, 20, 30]);
+    const layer = dense(
+      [
+        [1, 2],
+        [0, -1],
+        [0.5, 0],
+      ],
+      [10, 20, 30],
+    );
     expect([...applyAffine(layer, Float64Array.of(1, 2, 3, 4))]).toEqual([15, 18, 30.5, 21, 16, 31.5]);
   });
 
@@ -21,7 +28,13 @@ describe('affine maps', () => {
     const layer: AffineLayer = {
       kind: 'affine',
       name: 'test',
-      matrix: { rows: 2, columns: 2, rowStart: Uint32Array.of(0, 0, 1), columnIndex: Uint32Array.of(1), values: Float64Array.of(3) },
+      matrix: {
+        rows: 2,
+        columns: 2,
+        rowStart: Uint32Array.of(0, 0, 1),
+        columnIndex: Uint32Array.of(1),
+        values: Float64Array.of(3),
+      },
       bias: Float64Array.of(7, 0),
     };
     expect([...applyAffine(layer, Float64Array.of(1, 2))]).toEqual([7, 6]);
@@ -38,10 +51,28 @@ describe('affine chains', () => {
   });
 
   it('gives every row the same scores alone and among many', () => {
-    const layers = [dense([[0.3, -2], [1.5, 0.25]], [0.1, 0]), relu, dense([[1, 3], [-2, 0.5]], [5, 1])];
+    const layers = [
+      dense(
+        [
+          [0.3, -2],
+          [1.5, 0.25],
+        ],
+        [0.1, 0],
+      ),
+      relu,
+      dense(
+        [
+          [1, 3],
+          [-2, 0.5],
+        ],
+        [5, 1],
+      ),
+    ];
     const chain = { kind: 'affine-chain', inputs: 2, outputs: 2, layers } as const;
     const features = Float64Array.from({ length: 2 * 150 }, (_, index) => Math.sin(index));
-    const alone = Array.from({ length: 150 }, (_, row) => [...affineScores(chain, features.subarray(row * 2, row * 2 + 2), 1)]).flat();
+    const alone = Array.from({ length: 150 }, (_, row) => [
+      ...affineScores(chain, features.subarray(row * 2, row * 2 + 2), 1),
+    ]).flat();
     expect([...affineScores(chain, features, 150)]).toEqual(alone);
   });
 
@@ -54,9 +85,17 @@ describe('affine chains', () => {
 describe('activations', () => {
   it('has an error function that is right to 1e-14 over its whole range', () => {
     const known = [
-      [1e-10, 1.1283791670955126e-10], [0.1, 0.1124629160182849], [0.5, 0.5204998778130465], [1, 0.8427007929497149],
-      [1.5, 0.9661051464753108], [2.2, 0.9981371537020182], [2.9999, 0.9999778955735178], [3.0001, 0.9999779234241298],
-      [3.7, 0.9999998328489421], [5, 0.9999999999984626], [5.9, 0.9999999999999999],
+      [1e-10, 1.1283791670955126e-10],
+      [0.1, 0.1124629160182849],
+      [0.5, 0.5204998778130465],
+      [1, 0.8427007929497149],
+      [1.5, 0.9661051464753108],
+      [2.2, 0.9981371537020182],
+      [2.9999, 0.9999778955735178],
+      [3.0001, 0.9999779234241298],
+      [3.7, 0.9999998328489421],
+      [5, 0.9999999999984626],
+      [5.9, 0.9999999999999999],
     ] as const;
     for (const [x, value] of known) {
       expect(Math.abs(erf(x) - value)).toBeLessThan(1e-14);
@@ -80,22 +119,32 @@ describe('activations', () => {
       [{ kind: 'polynomial', coefficients: [1, 2, 3] }, 2, 17],
       [{ kind: 'polynomial', coefficients: [] }, 2, 0],
     ];
-    for (const [activation, x, y] of cases) expect(applyActivation(activation, Float64Array.of(x))[0]).toBeCloseTo(y, 12);
+    for (const [activation, x, y] of cases)
+      expect(applyActivation(activation, Float64Array.of(x))[0]).toBeCloseTo(y, 12);
   });
 
   it('stays finite and monotone for inputs of any size', () => {
     fc.assert(
-      fc.property(fc.double({ noNaN: true, min: -1e6, max: 1e6 }), fc.double({ noNaN: true, min: 0, max: 1e3 }), (x, step) => {
-        for (const f of [sigmoid, softplus, erf]) {
-          expect(Number.isFinite(f(x))).toBe(true);
-          expect(f(x + step)).toBeGreaterThanOrEqual(f(x) - 1e-15);
-        }
-      }),
+      fc.property(
+        fc.double({ noNaN: true, min: -1e6, max: 1e6 }),
+        fc.double({ noNaN: true, min: 0, max: 1e3 }),
+        (x, step) => {
+          for (const f of [sigmoid, softplus, erf]) {
+            expect(Number.isFinite(f(x))).toBe(true);
+            expect(f(x + step)).toBeGreaterThanOrEqual(f(x) - 1e-15);
+          }
+        },
+      ),
     );
   });
 
   it('keeps NaN', () => {
-    const kinds: readonly Activation[] = [{ kind: 'relu' }, { kind: 'leaky-relu', slope: 0.1 }, { kind: 'sigmoid' }, { kind: 'softplus' }];
+    const kinds: readonly Activation[] = [
+      { kind: 'relu' },
+      { kind: 'leaky-relu', slope: 0.1 },
+      { kind: 'sigmoid' },
+      { kind: 'softplus' },
+    ];
     for (const activation of kinds) expect(activationFunction(activation)(Number.NaN)).toBeNaN();
   });
 });

@@ -133,7 +133,11 @@ function classReader(classes: readonly ClassLabel[]): (cell: Cell) => number {
   return (cell) => byText.get(String(cell).trim()) ?? byText.get(String(readNumber(cell))) ?? Number.NaN;
 }
 
-function rowErrors(clear: Float64Array, other: Float64Array, { rows, typical }: { rows: number; typical: number }): number[] {
+function rowErrors(
+  clear: Float64Array,
+  other: Float64Array,
+  { rows, typical }: { rows: number; typical: number },
+): number[] {
   const outputs = rows === 0 ? 0 : clear.length / rows;
   return Array.from({ length: rows }, (_, row) => {
     const scores = clear.subarray(row * outputs, (row + 1) * outputs);

@@ -66,7 +66,10 @@ describe('columns by name', () => {
     const names = fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 12 });
     fc.assert(
       fc.property(names, fc.infiniteStream(fc.nat()), (wanted, picks) => {
-        const header = wanted.map((name) => [picks.next().value, name] as const).sort(([a], [b]) => a - b).map(([, name]) => name);
+        const header = wanted
+          .map((name) => [picks.next().value, name] as const)
+          .sort(([a], [b]) => a - b)
+          .map(([, name]) => name);
         const bound = bindColumns(numberPreprocessing(wanted), header, 'rows.csv');
         expect(bound.sources.map((source) => header[source])).toEqual(wanted);
       }),
@@ -83,11 +86,15 @@ describe('columns by order', () => {
     const model = { source: 'test', preprocessing } as unknown as Model;
     const named = nameColumns(model, header);
     expect(named.preprocessing.columns.map(({ name }) => name)).toEqual(header);
-    expect(bindColumns(named.preprocessing, header.toReversed(), 'data.csv').sources).toEqual(header.map((_, index) => 29 - index));
+    expect(bindColumns(named.preprocessing, header.toReversed(), 'data.csv').sources).toEqual(
+      header.map((_, index) => 29 - index),
+    );
   });
 
   it('fill the gaps between named ones', () => {
-    expect(bindColumns(numberPreprocessing([undefined, 'b', undefined]), ['b', 'x', 'y'], 'rows.csv').sources).toEqual([1, 0, 2]);
+    expect(bindColumns(numberPreprocessing([undefined, 'b', undefined]), ['b', 'x', 'y'], 'rows.csv').sources).toEqual([
+      1, 0, 2,
+    ]);
   });
 
   it('must be as many as the model reads', () => {

@@ -91,11 +91,15 @@ function single(candidates: readonly number[] | undefined, name: string, file: s
 }
 
 function duplicateColumn(name: string, file: string): AppError {
-  return new AppError('data.duplicate-column', `${file} has more than one column ${quoteNames([name])}, which the model reads.`, {
-    file,
-    column: name,
-    hint: 'Give each column a name of its own.',
-  });
+  return new AppError(
+    'data.duplicate-column',
+    `${file} has more than one column ${quoteNames([name])}, which the model reads.`,
+    {
+      file,
+      column: name,
+      hint: 'Give each column a name of its own.',
+    },
+  );
 }
 
 function missingColumns(missing: readonly string[], header: readonly string[], file: string): AppError {

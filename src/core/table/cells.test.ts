@@ -5,23 +5,73 @@ import { isMissing, readNumber } from './cells.ts';
 describe('numbers in cells', () => {
   it('reads decimal text as Number does', () => {
     fc.assert(
-      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.constantFrom('', ' ', '\t '), (value, space) => {
-        for (const text of [String(value), value.toExponential(), value.toPrecision(12)]) {
-          expect(readNumber(`${space}${text}${space}`)).toBe(Number(text));
-        }
-      }),
+      fc.property(
+        fc.double({ noNaN: true, noDefaultInfinity: true }),
+        fc.constantFrom('', ' ', '\t '),
+        (value, space) => {
+          for (const text of [String(value), value.toExponential(), value.toPrecision(12)]) {
+            expect(readNumber(`${space}${text}${space}`)).toBe(Number(text));
+          }
+        },
+      ),
     );
   });
 
   it('reads every spelling of a decimal number', () => {
-    const spellings = ['1', '01', '0', '-0.5', '+2', '.5', '5.', '1e3', '0e5', '0E5', '-1.5E-3', '+.5e+2', ' 7 ', '0.1'];
+    const spellings = [
+      '1',
+      '01',
+      '0',
+      '-0.5',
+      '+2',
+      '.5',
+      '5.',
+      '1e3',
+      '0e5',
+      '0E5',
+      '-1.5E-3',
+      '+.5e+2',
+      ' 7 ',
+      '0.1',
+    ];
     for (const text of spellings) expect(readNumber(text)).toBe(Number(text));
   });
 
   it('refuses everything else', () => {
     const refused = [
-      '0x10', ' 0x10', '0b1', '0o7', '0X1F', '-0x10', '1,5', '1,000', '1 000', '1_000', '1e', 'e5', '.', '+', '-', '--1', '1.2.3', '12px', '$5',
-      'inf', 'Infinity', '-Infinity', '+inf', '1e999', '-1e999', 'true', 'yes', '１', '1n', '5%', 'none', '?', 'N/A',
+      '0x10',
+      ' 0x10',
+      '0b1',
+      '0o7',
+      '0X1F',
+      '-0x10',
+      '1,5',
+      '1,000',
+      '1 000',
+      '1_000',
+      '1e',
+      'e5',
+      '.',
+      '+',
+      '-',
+      '--1',
+      '1.2.3',
+      '12px',
+      '$5',
+      'inf',
+      'Infinity',
+      '-Infinity',
+      '+inf',
+      '1e999',
+      '-1e999',
+      'true',
+      'yes',
+      '１',
+      '1n',
+      '5%',
+      'none',
+      '?',
+      'N/A',
     ];
     for (const text of refused) expect([text, Math.abs(readNumber(text))]).toEqual([text, Infinity]);
   });

@@ -28,11 +28,19 @@ export function applyLink(task: Task, scores: Float64Array, rows: number): Class
   if (task.kind === 'regression') return { kind: 'regression', values: linkValues(task.link, scores) };
   const outputs = rows === 0 ? task.classes.length : scores.length / rows;
   if (outputs !== task.classes.length && !(outputs === 1 && task.classes.length === 2)) {
-    throw new AppError('model.invalid', `The model gives ${String(outputs)} scores for ${String(task.classes.length)} classes.`);
+    throw new AppError(
+      'model.invalid',
+      `The model gives ${String(outputs)} scores for ${String(task.classes.length)} classes.`,
+    );
   }
   const labels = new Int32Array(rows);
-  for (let row = 0; row < rows; row += 1) labels[row] = labelOf(task, scores.subarray(row * outputs, (row + 1) * outputs));
-  return { kind: 'classification', labels, probabilities: task.probabilities ? linkProbabilities(task, scores, rows) : undefined };
+  for (let row = 0; row < rows; row += 1)
+    labels[row] = labelOf(task, scores.subarray(row * outputs, (row + 1) * outputs));
+  return {
+    kind: 'classification',
+    labels,
+    probabilities: task.probabilities ? linkProbabilities(task, scores, rows) : undefined,
+  };
 }
 
 /** The class that a row's scores name: above the threshold for one score, else the largest, the first of equal ones. */

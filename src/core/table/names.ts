@@ -3,7 +3,9 @@ const longest = 60;
 
 /** Up to eight names in quotes, each cut at 60 characters, and how many more there are. */
 export function quoteNames(names: readonly string[]): string {
-  const shown = names.slice(0, listed).map((name) => `"${name.length > longest ? `${name.slice(0, longest)}…` : name}"`);
+  const shown = names
+    .slice(0, listed)
+    .map((name) => `"${name.length > longest ? `${name.slice(0, longest)}…` : name}"`);
   const more = names.length - shown.length;
   return shown.join(', ') + (more > 0 ? ` and ${String(more)} more` : '');
 }

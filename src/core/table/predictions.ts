@@ -18,7 +18,10 @@ export function predictionColumns(task: Task, outputs: number): readonly Predict
     const values = outputs === 1 ? [{ name: 'value', type: 'number' } as const] : numbered('value', outputs);
     return [...numbered('score', outputs), ...values];
   }
-  const label: PredictionColumn = { name: 'label', type: task.classes.every((name) => typeof name === 'number') ? 'number' : 'text' };
+  const label: PredictionColumn = {
+    name: 'label',
+    type: task.classes.every((name) => typeof name === 'number') ? 'number' : 'text',
+  };
   const probabilities = task.probabilities ? numbered('prob', task.classes.length) : [];
   return [...numbered('score', shownScores(task, outputs)), ...probabilities, label];
 }
@@ -32,14 +35,19 @@ export function predictionRows(task: Task, scores: Float64Array, rows: number): 
   const linked = applyLink(task, scores, rows);
   const toCells = task.kind === 'classification' ? classificationCells(task) : regressionCells;
   const outputs = rows === 0 ? 0 : scores.length / rows;
-  return Array.from({ length: rows }, (_, row) => toCells(scores.subarray(row * outputs, (row + 1) * outputs), linked, row));
+  return Array.from({ length: rows }, (_, row) =>
+    toCells(scores.subarray(row * outputs, (row + 1) * outputs), linked, row),
+  );
 }
 
 /**
  * The prediction columns as they are called behind a table's own: a name that the table has already gets the prefix
  * `prediction_`, again until it is free.
  */
-export function withInput(inputHeader: readonly string[], columns: readonly PredictionColumn[]): readonly PredictionColumn[] {
+export function withInput(
+  inputHeader: readonly string[],
+  columns: readonly PredictionColumn[],
+): readonly PredictionColumn[] {
   const taken = new Set(inputHeader);
   return columns.map(({ name, type }) => {
     let free = name;

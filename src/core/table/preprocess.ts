@@ -25,7 +25,7 @@ export function preprocessRows(bound: BoundColumns, batch: RowBatch, file: strin
   const { preprocessing, sources } = bound;
   const width = preprocessing.features.length;
   const values = new Float64Array(batch.rows.length * width);
-  const readers = preprocessing.columns.map((_, column) => columnReader(preprocessing, column));
+  const readers = columnReaders(preprocessing);
   for (const [row, cells] of batch.rows.entries()) {
     for (const [column, read] of readers.entries()) {
       const cell = cells[sources[column] ?? -1];
@@ -38,18 +38,21 @@ export function preprocessRows(bound: BoundColumns, batch: RowBatch, file: strin
 }
 
 /** One reader a column: each cell is parsed or looked up once, however many features come of it. */
-function columnReader(preprocessing: Preprocessing, column: number): ColumnReader {
-  const numbers: [number, NumberFeature][] = [];
-  const categories: [number, CategoryFeature][] = [];
-  for (const [index, feature] of preprocessing.features.entries()) {
-    if (feature.column !== column) continue;
-    if (feature.kind === 'number') numbers.push([index, feature]);
-    else categories.push([index, feature]);
+function columnReaders({ columns, features, refuseUnknown }: Preprocessing): readonly ColumnReader[] {
+  const readers: ColumnReader[][] = columns.map(() => []);
+  const categories = new Map<number, [number, CategoryFeature][]>();
+  for (const [index, feature] of features.entries()) {
+    if (feature.kind === 'number') {
+      readers[feature.column]?.push(numberReader(index, feature));
+      continue;
+    }
+    const known = categories.get(feature.column);
+    if (known === undefined) categories.set(feature.column, [[index, feature]]);
+    else known.push([index, feature]);
   }
-  const readers = numbers.map(([index, feature]) => numberReader(index, feature));
-  if (categories.length > 0) readers.push(categoryReader(categories, preprocessing.refuseUnknown.includes(column)));
-  const [only] = readers;
-  return only !== undefined && readers.length === 1 ? only : inTurn(readers);
+  for (const [column, known] of categories)
+    readers[column]?.push(categoryReader(known, refuseUnknown.includes(column)));
+  return readers.map((all) => (all.length === 1 ? (all[0] ?? inTurn(all)) : inTurn(all)));
 }
 
 function inTurn(readers: readonly ColumnReader[]): ColumnReader {
@@ -80,42 +83,56 @@ function numberReader(index: number, { missing, zeroIsMissing, offset, scale, fl
   };
 }
 
-/** All one-hot and ordinal features of a column: what each category writes is known beforehand. */
+/** All one-hot and ordinal features of a column: what an unknown category gives, and the few places where a known one differs. */
 function categoryReader(features: readonly [number, CategoryFeature][], refuseUnknown: boolean): ColumnReader {
-  const known = new Set<Category>();
-  for (const [, feature] of features) {
-    for (const category of feature.kind === 'one-hot' ? [feature.category] : feature.categories) known.add(String(category));
-  }
-  const numeric = features.every(([, feature]) => hasNumericCategories(feature));
-  const writes = new Map([...known].map((category) => [category, features.map(([, feature]) => featureValue(feature, category))]));
-  const unknown = features.map(([, feature]) => featureValue(feature, undefined));
-  const refuses = refuseUnknown || features.some(([, feature]) => feature.kind === 'ordinal' && feature.unknown === 'refuse');
+  const numeric = features.every(([, feature]) =>
+    categoriesOf(feature).every((category) => typeof category === 'number'),
+  );
+  const refuses =
+    refuseUnknown || features.some(([, feature]) => feature.kind === 'ordinal' && feature.unknown === 'refuse');
+  const unknown = features.map(([, feature]) => unknownValue(feature));
+  const known = knownCategories(features);
   return (cell, values, start) => {
     if (numeric && Math.abs(readNumber(cell)) === Number.POSITIVE_INFINITY) return 'data.not-a-number';
     const category = findCategory(cell, known, numeric);
     if (category === undefined && refuses) return isMissing(cell) ? 'data.missing-value' : 'data.unknown-category';
-    const written = category === undefined ? unknown : writes.get(category);
-    for (const [position, [index]] of features.entries()) values[start + index] = written?.[position] ?? 0;
+    for (const [position, [index]] of features.entries()) values[start + index] = unknown[position] ?? 0;
+    const writes = category === undefined ? undefined : known.get(category);
+    for (const [index, value] of writes ?? []) values[start + index] = value;
     return undefined;
   };
 }
 
-function hasNumericCategories(feature: CategoryFeature): boolean {
-  const categories = feature.kind === 'one-hot' ? [feature.category] : feature.categories;
-  return categories.every((category) => typeof category === 'number');
+/** For each category the features that it changes, with their values. */
+function knownCategories(
+  features: readonly [number, CategoryFeature][],
+): ReadonlyMap<Category, readonly (readonly [number, number])[]> {
+  const known = new Map<Category, [number, number][]>();
+  for (const [index, feature] of features) {
+    for (const [position, category] of categoriesOf(feature).entries()) {
+      const value = feature.kind === 'one-hot' ? (1 - feature.offset) * feature.scale : (feature.values[position] ?? 0);
+      const writes = known.get(String(category));
+      if (writes === undefined) known.set(String(category), [[index, value]]);
+      else writes.push([index, value]);
+    }
+  }
+  return known;
 }
 
-function featureValue(feature: CategoryFeature, category: Category | undefined): number {
-  if (feature.kind === 'one-hot') return ((String(feature.category) === category ? 1 : 0) - feature.offset) * feature.scale;
-  const position = category === undefined ? -1 : feature.categories.findIndex((candidate) => String(candidate) === category);
-  return feature.values[position] ?? (feature.unknown === 'refuse' ? 0 : feature.unknown);
+function categoriesOf(feature: CategoryFeature): readonly (string | number)[] {
+  return feature.kind === 'one-hot' ? [feature.category] : feature.categories;
+}
+
+function unknownValue(feature: CategoryFeature): number {
+  if (feature.kind === 'one-hot') return (0 - feature.offset) * feature.scale;
+  return feature.unknown === 'refuse' ? 0 : feature.unknown;
 }
 
 /**
  * The model's category that a cell names. A text that is a category is that one even if it looks missing (NA may be Namibia);
  * other missing cells are the empty text. Numbers are compared as numbers (1.0 is 1), true as 1, 'true' or 'True'.
  */
-function findCategory(cell: Cell, known: ReadonlySet<Category>, numeric: boolean): Category | undefined {
+function findCategory(cell: Cell, known: ReadonlyMap<Category, unknown>, numeric: boolean): Category | undefined {
   if (typeof cell === 'string' && known.has(cell)) return cell;
   if (numeric) return known.has(String(readNumber(cell))) ? String(readNumber(cell)) : undefined;
   const text = isMissing(cell) ? '' : String(cell);
@@ -136,7 +153,7 @@ function normalizeRows(values: Float64Array, width: number, kind: Preprocessing[
 
 function rowNorm(row: Float64Array, kind: 'l1' | 'l2' | 'max'): number {
   if (kind === 'l1') return row.reduce((sum, value) => sum + Math.abs(value), 0);
-  if (kind === 'l2') return Math.hypot(...row);
+  if (kind === 'l2') return Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
   return row.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
 }
 
@@ -155,9 +172,18 @@ const explanations = {
     'is not a finite number',
     'Write numbers with a decimal point and no separators, and a missing value as an empty cell.',
   ],
-  'data.missing-value': ['is missing, and the model has no rule for missing values', 'Fill the value in or leave the row out.'],
-  'data.unknown-category': ['is a category that the model was not trained on', 'Check its spelling or leave the row out.'],
-  'data.ragged-row': ['is not there: the row is shorter than the header', 'Give every row as many cells as the header has.'],
+  'data.missing-value': [
+    'is missing, and the model has no rule for missing values',
+    'Fill the value in or leave the row out.',
+  ],
+  'data.unknown-category': [
+    'is a category that the model was not trained on',
+    'Check its spelling or leave the row out.',
+  ],
+  'data.ragged-row': [
+    'is not there: the row is shorter than the header',
+    'Give every row as many cells as the header has.',
+  ],
 } as const satisfies Partial<Record<ErrorCode, readonly [string, string]>>;
 
 function cellError(code: keyof typeof explanations, { bound, batch, file, row, column }: CellPlace): AppError {

@@ -151,7 +151,9 @@ function shareBounds({ least, most }: Bounds): Bounds {
     .filter(({ count }) => count >= 2 && count * 10 >= varying)
     .sort((a, b) => a.high - a.low - (b.high - b.low));
   const familyOf = least.reduce<Map<number, { readonly low: number; readonly high: number }>>((found, low, index) => {
-    const family = shared.find((candidate) => candidate.low <= low && (most[index] ?? low) <= candidate.high && low !== Infinity);
+    const family = shared.find(
+      (candidate) => candidate.low <= low && (most[index] ?? low) <= candidate.high && low !== Infinity,
+    );
     return family === undefined ? found : found.set(index, family);
   }, new Map());
   return {
@@ -173,7 +175,11 @@ function widen({ least, most }: Bounds): PlannedRanges {
   return { center, radius };
 }
 
-function outOfRange({ firstRow }: FeatureBatch, row: number, place: RangeOptions & { readonly index: number }): AppError {
+function outOfRange(
+  { firstRow }: FeatureBatch,
+  row: number,
+  place: RangeOptions & { readonly index: number },
+): AppError {
   const { file, names, index, lines } = place;
   const column = names[index] ?? '';
   const number = firstRow + row + 1;
