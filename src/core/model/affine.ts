@@ -1,4 +1,4 @@
-import type { Activation, AffineChain, AffineLayer } from './ir.ts';
+import type { Activation, AffineChain, AffineLayer, SparseMatrix } from './ir.ts';
 
 /** Rows evaluated together: bounds the memory of wide layers while a layer's weights stay in the cache. */
 const rowsAtOnce = 64;
@@ -27,7 +27,7 @@ export function affineScores(chain: AffineChain, features: Float64Array, rows: n
  * @returns as many rows of layer.matrix.rows numbers
  */
 export function applyAffine(layer: AffineLayer, x: Float64Array): Float64Array {
-  const { rows: outputs, columns: inputs, rowStart, columnIndex, values } = layer.matrix;
+  const { rows: outputs, columns: inputs, rowStart } = layer.matrix;
   // A map of no inputs is a constant: one row, since nothing tells how many.
   const rows = inputs === 0 ? 1 : x.length / inputs;
   const y = new Float64Array(rows * outputs);
@@ -35,16 +35,25 @@ export function applyAffine(layer: AffineLayer, x: Float64Array): Float64Array {
     const start = rowStart[output] ?? 0;
     const end = rowStart[output + 1] ?? 0;
     const bias = layer.bias[output] ?? 0;
-    for (let row = 0; row < rows; row += 1) {
-      const offset = row * inputs;
-      let sum = 0;
-      for (let entry = start; entry < end; entry += 1) {
-        sum += (values[entry] ?? 0) * (x[offset + (columnIndex[entry] ?? 0)] ?? 0);
-      }
-      y[row * outputs + output] = sum + bias;
-    }
+    for (let row = 0; row < rows; row += 1)
+      y[row * outputs + output] = sumEntries(layer.matrix, x, { start, end, offset: row * inputs }) + bias;
   }
   return y;
+}
+
+interface Entries {
+  /** The matrix's entries that are added: start .. end - 1. */
+  readonly start: number;
+  readonly end: number;
+  /** Where the row of x begins. */
+  readonly offset: number;
+}
+
+function sumEntries({ columnIndex, values }: SparseMatrix, x: Float64Array, { start, end, offset }: Entries): number {
+  let sum = 0;
+  for (let entry = start; entry < end; entry += 1)
+    sum += (values[entry] ?? 0) * (x[offset + (columnIndex[entry] ?? 0)] ?? 0);
+  return sum;
 }
 
 /** The activation of every element of x (borrowed), as a new array. */

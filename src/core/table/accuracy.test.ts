@@ -61,7 +61,8 @@ describe('the lower bound of a proportion', () => {
     [198, 200, 0.95, 0.968857400585916],
     [5, 10, 0.99, 0.150442821900701],
     [30, 30, 0.95, 0.05 ** (1 / 30)],
-  ])('for %d of %d at %d is %d', (successes, n, confidence, bound) => {
+  ])('for %d of %d at %d is %d', (...row) => {
+    const [successes, n, confidence, bound] = row;
     expect(clopperPearson(successes, n, confidence) / bound).toBeCloseTo(1, 9);
   });
 

@@ -28,7 +28,7 @@ export function nearestName(wanted: string, candidates: readonly string[]): stri
 function plain(name: string): string {
   return name
     .toLowerCase()
-    .replaceAll(/[\s_.\-]+/gu, '')
+    .replaceAll(/[\s_.-]+/gu, '')
     .slice(0, longest);
 }
 

@@ -94,10 +94,9 @@ function categoryReader(features: readonly [number, CategoryFeature][], refuseUn
   const known = knownCategories(features);
   return (cell, values, start) => {
     if (numeric && Math.abs(readNumber(cell)) === Number.POSITIVE_INFINITY) return 'data.not-a-number';
-    const category = findCategory(cell, known, numeric);
-    if (category === undefined && refuses) return isMissing(cell) ? 'data.missing-value' : 'data.unknown-category';
+    const writes = known.get(categoryText(cell, known, numeric));
+    if (writes === undefined && refuses) return isMissing(cell) ? 'data.missing-value' : 'data.unknown-category';
     for (const [position, [index]] of features.entries()) values[start + index] = unknown[position] ?? 0;
-    const writes = category === undefined ? undefined : known.get(category);
     for (const [index, value] of writes ?? []) values[start + index] = value;
     return undefined;
   };
@@ -129,16 +128,16 @@ function unknownValue(feature: CategoryFeature): number {
 }
 
 /**
- * The model's category that a cell names. A text that is a category is that one even if it looks missing (NA may be Namibia);
+ * The category that a cell names, known or not. A text that is a category is that one even if it looks missing (NA may be Namibia);
  * other missing cells are the empty text. Numbers are compared as numbers (1.0 is 1), true as 1, 'true' or 'True'.
  */
-function findCategory(cell: Cell, known: ReadonlyMap<Category, unknown>, numeric: boolean): Category | undefined {
+function categoryText(cell: Cell, known: ReadonlyMap<Category, unknown>, numeric: boolean): Category {
   if (typeof cell === 'string' && known.has(cell)) return cell;
-  if (numeric) return known.has(String(readNumber(cell))) ? String(readNumber(cell)) : undefined;
-  const text = isMissing(cell) ? '' : String(cell);
-  if (known.has(text)) return text;
-  const capitalized = typeof cell === 'boolean' ? (cell ? 'True' : 'False') : undefined;
-  return capitalized !== undefined && known.has(capitalized) ? capitalized : undefined;
+  if (numeric) return String(readNumber(cell));
+  if (isMissing(cell)) return '';
+  const text = String(cell);
+  if (typeof cell !== 'boolean' || known.has(text)) return text;
+  return cell ? 'True' : 'False';
 }
 
 /** Divides each row by its norm; a row of zeros stays (scikit-learn and ONNX alike; `max` is of absolute values). */
