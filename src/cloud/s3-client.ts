@@ -64,21 +64,27 @@ export async function openS3Client(access: S3Access): Promise<S3Client> {
  * @throws {AppError} usage.arguments
  */
 export async function s3Settings(access: S3Access, environment: NodeJS.ProcessEnv): Promise<S3Settings> {
-  const files = await loadSharedConfigFiles({ ignoreCache: true });
-  const name = access.profile ?? environment['AWS_PROFILE'] ?? 'default';
-  const profile = files.configFile[name] ?? {};
-  if (access.profile !== undefined && files.configFile[name] === undefined && files.credentialsFile[name] === undefined) {
-    throw new AppError('usage.arguments', `There is no AWS profile "${access.profile}".`, {
-      hint: 'The names are in ~/.aws/config and ~/.aws/credentials (or where AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE say).',
-    });
-  }
-  const services: Section = files.configFile[`services.${profile['services'] ?? ''}`] ?? {};
+  const { profile, services } = await readProfile(access.profile, environment);
   const endpoint = checkedEndpoint(access.endpoint ?? configuredEndpoint(environment, profile, services));
   return {
     region: first(access.region, environment['AWS_REGION'], environment['AWS_DEFAULT_REGION'], profile['region']) ?? 'us-east-1',
     endpoint,
     forcePathStyle: endpoint !== undefined && !isAws(endpoint),
   };
+}
+
+async function readProfile(
+  named: string | undefined,
+  environment: NodeJS.ProcessEnv,
+): Promise<{ readonly profile: Section; readonly services: Section }> {
+  const { configFile, credentialsFile } = await loadSharedConfigFiles({ ignoreCache: true });
+  if (named !== undefined && configFile[named] === undefined && credentialsFile[named] === undefined) {
+    throw new AppError('usage.arguments', `There is no AWS profile "${named}".`, {
+      hint: 'The names are in ~/.aws/config and ~/.aws/credentials (or where AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE say).',
+    });
+  }
+  const profile: Section = configFile[named ?? environment['AWS_PROFILE'] ?? 'default'] ?? {};
+  return { profile, services: configFile[`services.${profile['services'] ?? ''}`] ?? {} };
 }
 
 function configuredEndpoint(environment: NodeJS.ProcessEnv, profile: Section, services: Section): string | undefined {

@@ -89,7 +89,7 @@ describe('s3Store against a real S3 server', () => {
       await Promise.all(names.slice(start, start + 50).map((name) => store.write(name, new Uint8Array(1), { signal })));
     }
     await store.write('many/below/x', new Uint8Array(1), { signal });
-    await client.send(new PutObjectCommand({ Bucket: bucket, Key: `${store.uri.slice(`s3://${bucket}/`.length)}many/drawn/` }));
+    await client.send(new PutObjectCommand({ Bucket: bucket, Key: `${store.uri.slice(`s3://${bucket}/`.length)}many/drawn/`, Body: new Uint8Array() }));
     const first = await store.list('many/', { signal });
     const second = await store.list('many/', { signal, next: first.next ?? '' });
     const keys = [...first.objects, ...second.objects].map((object) => object.key);

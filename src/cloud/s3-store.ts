@@ -134,26 +134,32 @@ async function read(session: S3Session, key: string, transfer: StoreTransfer & {
 
 async function receive(
   key: string,
-  { Body, ContentLength, ContentRange }: GetObjectCommandOutput,
+  answer: GetObjectCommandOutput,
   { signal, maxBytes, onBytes }: StoreTransfer & { readonly maxBytes: number },
 ): Promise<Uint8Array> {
-  const body = Body as Readable | undefined;
-  const total = Number(/\/(\d+)$/u.exec(ContentRange ?? '')?.[1] ?? ContentLength ?? 0);
-  if (body === undefined || total > maxBytes || ContentLength === undefined || ContentLength > maxBytes) {
-    body?.destroy();
-    throw new AppError('store.too-large', `${key} has ${String(total)} bytes, more than the ${String(maxBytes)} allowed here.`);
+  const body = answer.Body as Readable;
+  const size = wholeSize(answer);
+  if (size > maxBytes) {
+    body.destroy();
+    throw new AppError('store.too-large', `${key} has ${String(size)} bytes, more than the ${String(maxBytes)} allowed here.`);
   }
-  const bytes = new Uint8Array(ContentLength);
+  const bytes = new Uint8Array(size);
   let done = 0;
   addAbortSignal(signal, body);
   for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    if (done + chunk.length > bytes.length) break;
+    if (done + chunk.length > size) break;
     bytes.set(chunk, done);
     done += chunk.length;
     onBytes?.(done);
   }
-  if (done !== bytes.length) throw new AppError('store.unavailable', `${key} arrived in another length than announced.`, { hint: 'Try again.' });
+  if (done !== size) throw new AppError('store.unavailable', `${key} arrived in another length than announced.`, { hint: 'Try again.' });
   return bytes;
+}
+
+/** Of the object, where the answer is a range of it: "bytes 0-99/1234". */
+function wholeSize({ ContentRange, ContentLength }: GetObjectCommandOutput): number {
+  const total = /\/(\d+)$/u.exec(ContentRange ?? '')?.[1];
+  return total === undefined ? (ContentLength ?? Infinity) : Number(total);
 }
 
 async function remove(session: S3Session, keys: readonly string[], signal: AbortSignal): Promise<void> {
