@@ -1,5 +1,6 @@
 import type { ClientDeployment } from '../core/artifact/deployment.ts';
 import type { ParameterSet } from '../core/plan/parameters.ts';
+import type { KeyNeeds } from '../core/plan/plan.ts';
 import type { GeneratedKeys } from './client/key-generation.ts';
 import type { DecryptedResult, EncryptedQuery, KeySetSecrets, QueryIdentity } from './client/secret-session.ts';
 import type { ClientTasks, ClientWorkerData } from './client-worker.ts';
@@ -10,7 +11,7 @@ type Tasks = { [Kind in keyof ClientTasks]: ClientTasks[Kind] };
 /** Encrypts queries and decrypts results over a pool of threads that hold a key set's secrets until it is closed. */
 export interface Cipher extends AsyncDisposable {
   readonly threads: number;
-  /** @param features records x inputs, scaled to [-1, 1] */
+  /** @param features records x inputs, preprocessed and within the planned ranges */
   encrypt(identity: QueryIdentity, features: Float64Array, options: { readonly evaluationKeys?: string; readonly signal: AbortSignal }): Promise<EncryptedQuery>;
   /** @throws {AppError} result.not-verified, artifact.* */
   decrypt(bytes: Uint8Array, options: { readonly file: string; readonly digest?: string; readonly signal: AbortSignal }): Promise<DecryptedResult>;
@@ -34,8 +35,12 @@ export function openCipher(
 }
 
 /** One independent secret key a parameter set, generated in parallel off the calling thread. */
-export async function generateKeySet(parameterSets: readonly ParameterSet[], worker: URL, signal: AbortSignal): Promise<GeneratedKeys[]> {
+export async function generateKeySet(
+  requests: readonly { readonly parameters: ParameterSet; readonly needs: KeyNeeds }[],
+  worker: URL,
+  signal: AbortSignal,
+): Promise<GeneratedKeys[]> {
   const data: ClientWorkerData = {};
-  await using pool = openWorkerPool<Tasks>(worker, { data, threads: Math.min(2, parameterSets.length) });
-  return await Promise.all(parameterSets.map(async (parameters) => await pool.run('generate', parameters, signal)));
+  await using pool = openWorkerPool<Tasks>(worker, { data, threads: Math.min(2, requests.length) });
+  return await Promise.all(requests.map(async (request) => await pool.run('generate', request, signal)));
 }

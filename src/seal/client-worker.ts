@@ -1,6 +1,7 @@
 import { workerData } from 'node:worker_threads';
 import type { ClientDeployment } from '../core/artifact/deployment.ts';
 import type { ParameterSet } from '../core/plan/parameters.ts';
+import type { KeyNeeds } from '../core/plan/plan.ts';
 import { generateKeys, type GeneratedKeys } from './client/key-generation.ts';
 import {
   openSecretSession,
@@ -19,7 +20,7 @@ export interface ClientWorkerData {
 }
 
 export interface ClientTasks {
-  readonly generate: { readonly input: ParameterSet; readonly output: GeneratedKeys };
+  readonly generate: { readonly input: { readonly parameters: ParameterSet; readonly needs: KeyNeeds }; readonly output: GeneratedKeys };
   readonly encrypt: {
     readonly input: { readonly identity: QueryIdentity; readonly features: Float64Array; readonly evaluationKeys?: string };
     readonly output: EncryptedQuery;
@@ -41,7 +42,7 @@ function session(): SecretSession {
 }
 
 serveTasks<{ [Kind in keyof ClientTasks]: ClientTasks[Kind] }>({
-  generate: (parameters) => generateKeys(seal, parameters),
+  generate: ({ parameters, needs }) => generateKeys(seal, parameters, needs),
   encrypt: ({ identity, features, ...options }) => session().encryptQuery(identity, features, options),
   decrypt: ({ bytes, ...expected }) => session().decryptResult(bytes, expected),
 });

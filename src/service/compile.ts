@@ -45,7 +45,7 @@ export async function compileModel(options: CompileOptions, environment: Environ
   const calibrated = await readCalibrated(options, running);
   running.onProgress({ stage: 'Planning' });
   const modes: readonly PlanMode[] = options.mode === 'auto' ? ['latency', 'throughput'] : [options.mode];
-  const planned = planModel({ ...calibrated, modes, maxError: options.maxError });
+  const planned = planModel({ ...options, ...calibrated, modes });
   const archives = packDeployment(planned);
   const truth = await readTruth(options, calibrated, running);
   const proofs = await prove(options, { calibrated, planned, archives }, { environment, running });
@@ -157,12 +157,7 @@ function makeReport(parts: ReportParts): object {
       slowdown: proof.plan.seconds.evaluate / (plaintextSeconds * (proof.plan.mode === 'latency' ? 1 : proof.plan.capacity)),
       security: { bits: 128, table: 'the stricter of HomomorphicEncryption.org 2018 and eprint 2024/463' },
     })),
-    candidates: planned.candidates.map(({ client, deviation, recordSeconds }) => ({
-      mode: client.mode,
-      circuit: client.circuit,
-      parameters: client.parameters.id,
-      predicted: { ...client.estimate, recordSeconds, scoreDeviation: deviation },
-    })),
+    candidates: planned.candidates,
     reveals: parts.reveals,
     machine: { processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryBytes: totalmem(), node: process.version },
   };

@@ -1,6 +1,5 @@
 import type { ClientDocument } from '../core/artifact/deployment.ts';
 import { AppError } from '../core/error.ts';
-import { scaleFeatures } from '../core/plan/plan-model.ts';
 import { bindColumns, featureNames } from '../core/table/bind.ts';
 import { preprocessRows } from '../core/table/preprocess.ts';
 import { checkRange, type PlannedRanges } from '../core/table/range.ts';
@@ -9,7 +8,7 @@ import type { Cell, RowSource } from '../core/table/rows.ts';
 /** Consecutive records, ready to encrypt. */
 export interface RecordChunk {
   readonly records: number;
-  /** records x inputs, scaled to [-1, 1]. */
+  /** records x inputs, preprocessed and within the planned ranges. */
   readonly features: Float64Array;
   /** The cells as they came. */
   readonly cells: readonly (readonly Cell[])[];
@@ -52,7 +51,7 @@ export function openFeatureReader(source: RowSource, document: ClientDocument, o
     }
     const made = preprocessRows(bound, batch, file);
     clipped += checkRange(made, ranges, { clip: options.clip, file, names, lines: batch.lines });
-    features.push(scaleFeatures(made.values, ranges));
+    features.push(made.values);
     cells = cells.length === 0 ? [...batch.rows] : cells.concat(batch.rows);
     total += batch.rows.length;
   }

@@ -5,7 +5,7 @@ import { AppError } from '../core/error.ts';
 import { clearScores } from '../core/model/score.ts';
 import type { Model } from '../core/model/ir.ts';
 import { packingOf, queryCapacity, type ClientPlan } from '../core/plan/plan.ts';
-import { scaleFeatures, syntheticRows, unscaleFeatures } from '../core/plan/plan-model.ts';
+import { syntheticRows } from '../core/plan/ranges.ts';
 import { measureAgreement } from '../core/table/accuracy.ts';
 import type { PlannedRanges } from '../core/table/range.ts';
 import { openCipher, type Cipher } from '../seal/cipher.ts';
@@ -65,13 +65,10 @@ interface Bench {
 
 async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench): Promise<Proof> {
   const { model, ranges, calibration, rows, client } = request;
-  const synthetic = syntheticRows(addedRows, plan.inputs, 2);
-  const scaled = joined(scaleFeatures(calibration, ranges), synthetic);
-  const clear = joined(
-    clearScores(model.body, calibration, rows),
-    clearScores(model.body, unscaleFeatures(synthetic, ranges), addedRows),
-  );
-  const encrypted = await scoreEncrypted(plan, scaled, bench);
+  const synthetic = syntheticRows(addedRows, ranges, 2);
+  const features = joined(calibration, synthetic);
+  const clear = clearScores(model.body, features, rows + addedRows);
+  const encrypted = await scoreEncrypted(plan, features, bench);
   const agreement = measureAgreement(
     model.task,
     { clear, other: encrypted.scores, rows: rows + addedRows },
@@ -82,7 +79,7 @@ async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench):
       hint: 'Allow a larger --max-error or a smaller --min-agreement.',
     });
   }
-  const timed = await timeQuery(plan, scaled, bench);
+  const timed = await timeQuery(plan, features, bench);
   return {
     plan: {
       mode: plan.mode,
@@ -110,16 +107,16 @@ async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench):
 /** All rows through the plan, in as many queries as it takes. */
 async function scoreEncrypted(
   plan: ClientPlan,
-  scaled: Float64Array,
+  allFeatures: Float64Array,
   bench: Bench,
 ): Promise<{ readonly scores: Float64Array; readonly canaries: number }> {
   const capacity = queryCapacity(plan);
-  const rows = scaled.length / plan.inputs;
+  const rows = allFeatures.length / plan.inputs;
   const scores = new Float64Array(rows * plan.outputs);
   let canaries = 0;
   const job = freshJob();
   for (let first = 0, index = 0; first < rows; first += capacity, index += 1) {
-    const features = scaled.slice(first * plan.inputs, (first + capacity) * plan.inputs);
+    const features = allFeatures.slice(first * plan.inputs, (first + capacity) * plan.inputs);
     const { decrypted } = await throughPlan(plan, { job, index, features }, bench);
     scores.set(decrypted.scores, first * plan.outputs);
     canaries += decrypted.canaries;
@@ -130,15 +127,15 @@ async function scoreEncrypted(
 /** Medians over a few queries: of one record for `latency`, full for `throughput`. */
 async function timeQuery(
   plan: ClientPlan,
-  scaled: Float64Array,
+  allFeatures: Float64Array,
   bench: Bench,
 ): Promise<{ readonly queryBytes: number; readonly resultBytes: number; readonly encrypt: number; readonly evaluate: number; readonly decrypt: number }> {
   const records = plan.mode === 'latency' ? 1 : queryCapacity(plan);
-  const rows = scaled.length / plan.inputs;
+  const rows = allFeatures.length / plan.inputs;
   const features = new Float64Array(records * plan.inputs);
   for (let record = 0; record < records; record += 1) {
     const row = record % rows;
-    features.set(scaled.subarray(row * plan.inputs, (row + 1) * plan.inputs), record * plan.inputs);
+    features.set(allFeatures.subarray(row * plan.inputs, (row + 1) * plan.inputs), record * plan.inputs);
   }
   const job = freshJob();
   const runs = [];

@@ -7,7 +7,7 @@ export const entryNames = {
   /** In both: format, version, ids; not part of the content's digest. */
   identity: 'deployment.json',
   client: 'client.json',
-  /** float64, little-endian: canaryPool x inputs, scaled features. */
+  /** float64, little-endian: canaryPool x inputs, preprocessed features. */
   canaries: 'canaries.bin',
   /** float64, little-endian: canaryPool x outputs of one plan. */
   canaryScores: (mode: string) => `canary-scores-${mode}.bin`,

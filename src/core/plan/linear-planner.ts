@@ -1,21 +1,27 @@
 import { AppError } from '../error.ts';
 import type { PlanMode } from '../artifact/outcomes.ts';
+import type { AffineChain } from '../model/ir.ts';
+import { clearScores } from '../model/score.ts';
+import type { BodyRequest, CandidateReport, PlannedBody } from './body-planner.ts';
 import {
   coefficientsPrecision,
   linearChains,
+  linearMagnitudes,
   recordsPrecision,
+  scaleLinear,
   type CoefficientsPrecision,
   type LinearMagnitudes,
   type RecordsPrecision,
   type ScaledLinear,
 } from './linear.ts';
 import { dataModulusBits, type ParameterSet } from './parameters.ts';
-import type { ClientPlanOf, ServerPlanOf } from './plan.ts';
+import { publicKeyAlone, type ClientPlanOf, type ServerPlanOf } from './plan.ts';
+import { scaleFeatures } from './ranges.ts';
 
 type Circuit = 'affine-coefficients' | 'affine-records';
 
 /** A plan before its tensors are laid out: what goes to each side. */
-export interface LinearCandidate {
+interface LinearCandidate {
   readonly client: ClientPlanOf<Circuit>;
   readonly server: DistributiveOmit<ServerPlanOf<Circuit>, 'weights' | 'bias'>;
   /** Integers, outputs x inputs. */
@@ -29,7 +35,7 @@ export interface LinearCandidate {
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-export interface LinearRequest {
+interface LinearRequest {
   readonly linear: ScaledLinear;
   readonly magnitudes: LinearMagnitudes;
   /** What errors are measured against: root mean square over calibration rows of the row's largest |score|. */
@@ -45,8 +51,43 @@ const largestQueryBytes = 4 << 20;
 /** Uplinks are slower than downlinks: 40 and 160 Mbit/s. */
 const secondsPerByte = { sent: 8 / 40e6, received: 8 / 160e6 };
 
+/** The cheapest plan of each mode. @throws {AppError} plan.impossible */
+export function planLinear(request: BodyRequest<AffineChain>): PlannedBody {
+  const linear = scaleLinear(denseAffine(request.body), request.ranges);
+  const magnitudes = linearMagnitudes(linear, scaleFeatures(request.calibration, request.ranges));
+  const { scoreScale, maxError, tensors, canaries } = request;
+  const considered = request.modes.map((mode) => ({ mode, candidates: linearCandidates({ linear, magnitudes, scoreScale, maxError }, mode) }));
+  const canaryScores = clearScores(request.body, canaries, canaries.length / linear.inputs);
+  return {
+    plans: considered.map(({ mode, candidates }) => {
+      const { client, server, weights, bias } = chooseLinear(candidates, mode);
+      return { client, server: { ...server, weights: tensors.add(weights), bias: tensors.add(bias) }, canaryScores };
+    }),
+    candidates: considered.flatMap(({ candidates }) => candidates.map(candidateReport)),
+  };
+}
+
+/** The one affine map of a linear model, dense. */
+function denseAffine(body: AffineChain): { readonly weights: Float64Array; readonly bias: Float64Array } {
+  const [layer] = body.layers;
+  if (layer?.kind !== 'affine') throw new TypeError('a linear model is one affine layer');
+  const { rows, columns, rowStart, columnIndex, values } = layer.matrix;
+  const weights = new Float64Array(rows * columns);
+  for (let row = 0; row < rows; row += 1) {
+    for (let entry = rowStart[row] ?? 0; entry < (rowStart[row + 1] ?? 0); entry += 1) {
+      weights[row * columns + (columnIndex[entry] ?? 0)] = values[entry] ?? 0;
+    }
+  }
+  return { weights, bias: layer.bias };
+}
+
+function candidateReport({ client, deviation, recordSeconds: seconds }: LinearCandidate): CandidateReport {
+  const { mode, circuit, parameters, estimate } = client;
+  return { mode, circuit, parameters: parameters.id, predicted: { ...estimate, recordSeconds: seconds, scoreDeviation: deviation } };
+}
+
 /** Every candidate that reaches the tolerance, each with the smallest modulus chain that does. */
-export function linearCandidates(request: LinearRequest, mode: PlanMode): LinearCandidate[] {
+function linearCandidates(request: LinearRequest, mode: PlanMode): LinearCandidate[] {
   const candidates = [...coefficientsCandidates(request, mode)];
   if (mode === 'throughput') candidates.push(...recordsCandidates(request, mode));
   return candidates;
@@ -56,7 +97,7 @@ export function linearCandidates(request: LinearRequest, mode: PlanMode): Linear
  * The cheapest candidate: for `latency` a record alone, for `throughput` a record among many.
  * @throws {AppError} plan.impossible where no chain reaches the tolerance
  */
-export function chooseLinear(candidates: readonly LinearCandidate[], mode: PlanMode): LinearCandidate {
+function chooseLinear(candidates: readonly LinearCandidate[], mode: PlanMode): LinearCandidate {
   const cost = (candidate: LinearCandidate): number => {
     const { blockSeconds, queryBytes, resultBytes } = candidate.client.estimate;
     return mode === 'throughput' ? candidate.recordSeconds : blockSeconds + (queryBytes + resultBytes) * secondsPerByte.sent;
@@ -105,7 +146,7 @@ function coefficientsCandidate(
     blocksPerQuery: blocksPerQuery(shape.mode, estimate.queryBytes),
   };
   return {
-    client: { ...base, canariesPerBlock, errorBound: precision.errorBound, estimate, inputBits, scoreBits },
+    client: { ...base, evaluationKeys: publicKeyAlone, canariesPerBlock, errorBound: precision.errorBound, estimate, inputBits, scoreBits },
     server: base,
     weights: linear.weights.map((weight) => Math.round(weight * 2 ** weightBits)),
     bias: linear.bias.map((value) => Math.round(value * 2 ** scoreBits)),
@@ -140,7 +181,7 @@ function recordsCandidate(linear: ScaledLinear, precision: RecordsPrecision, mod
     logScale,
   };
   return {
-    client: { ...base, canariesPerBlock: canaries, errorBound: precision.errorBound, estimate, logScoreScale: logScale + logWeightScale },
+    client: { ...base, evaluationKeys: publicKeyAlone, canariesPerBlock: canaries, errorBound: precision.errorBound, estimate, logScoreScale: logScale + logWeightScale },
     server: { ...base, logWeightScale },
     weights: linear.weights.map((weight) => Math.round(weight * 2 ** logWeightScale)),
     bias: Float64Array.from(linear.bias),

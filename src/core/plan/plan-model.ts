@@ -1,13 +1,13 @@
 import type { ClientDocument, ServerDocument } from '../artifact/deployment.ts';
 import type { PlanMode } from '../artifact/outcomes.ts';
 import { AppError } from '../error.ts';
+import type { Model } from '../model/ir.ts';
 import { clearScores } from '../model/score.ts';
-import type { AffineChain, Model } from '../model/ir.ts';
 import { typicalScore } from '../table/accuracy.ts';
 import { planFeatureRanges, type PlannedRanges } from '../table/range.ts';
-import { below, type RandomWords } from './canaries.ts';
-import { linearMagnitudes, scaleLinear } from './linear.ts';
-import { chooseLinear, linearCandidates, type LinearCandidate } from './linear-planner.ts';
+import type { BodyRequest, CandidateReport, PlannedBody } from './body-planner.ts';
+import { planLinear } from './linear-planner.ts';
+import { syntheticRows } from './ranges.ts';
 import { tensorWriter } from './tensors.ts';
 
 export interface PlanRequest {
@@ -17,7 +17,9 @@ export interface PlanRequest {
   readonly calibration: Float64Array;
   readonly rows: number;
   readonly modes: readonly PlanMode[];
+  readonly reveal: 'nothing' | 'thresholds';
   readonly maxError: number;
+  readonly minAgreement: number;
 }
 
 /** Everything that goes into client.zip and server.zip; the same request gives the same content on every machine. */
@@ -25,12 +27,11 @@ export interface PlannedDeployment {
   readonly client: ClientDocument;
   readonly server: ServerDocument;
   readonly tensors: Float64Array;
-  /** canaryPool x inputs, scaled features. */
+  /** canaryPool x features. */
   readonly canaries: Float64Array;
   readonly canaryScores: Readonly<Record<string, Float64Array>>;
   readonly ranges: PlannedRanges;
-  /** What was weighed, for `--explain` and the report. */
-  readonly candidates: readonly LinearCandidate[];
+  readonly candidates: readonly CandidateReport[];
 }
 
 const canaryPool = 64;
@@ -39,31 +40,28 @@ const canaryPool = 64;
 export function planModel(request: PlanRequest): PlannedDeployment {
   const { model, calibration, rows } = request;
   const ranges = planFeatureRanges(calibration, rows, model.preprocessing);
-  const scoreScale = typicalScore(clearScores(model.body, calibration, rows), rows) || 1;
-  const linear = scaleLinear(denseLinear(model), ranges);
-  const magnitudes = linearMagnitudes(linear, scaleFeatures(calibration, ranges));
-  const considered = request.modes.map((mode) => ({
-    mode,
-    candidates: linearCandidates({ linear, magnitudes, scoreScale, maxError: request.maxError }, mode),
-  }));
-  const chosen = considered.map(({ mode, candidates }) => chooseLinear(candidates, mode));
+  const scores = clearScores(model.body, calibration, rows);
+  const scoreScale = typicalScore(scores, rows) || 1;
+  const canaries = syntheticRows(canaryPool, ranges, 1);
   const tensors = tensorWriter();
-  const canaries = syntheticRows(canaryPool, linear.inputs);
-  const scores = clearScores(model.body, unscaleFeatures(canaries, ranges), canaryPool);
+  const planned = planBody({ ...request, ...model, ranges, scores, scoreScale, canaries, tensors });
+  const { plans } = planned;
   return {
-    client: clientDocument(model, { ranges, scoreScale, plans: chosen.map((plan) => plan.client) }),
-    server: {
-      format: 'sealpoint.server',
-      version: 1,
-      backend: 'seal',
-      plans: chosen.map((plan) => ({ ...plan.server, weights: tensors.add(plan.weights), bias: tensors.add(plan.bias) })),
-    },
+    client: clientDocument(model, { ranges, scoreScale, plans: plans.map((plan) => plan.client) }),
+    server: { format: 'sealpoint.server', version: 1, backend: 'seal', plans: plans.map((plan) => plan.server) },
     tensors: tensors.all(),
     canaries,
-    canaryScores: Object.fromEntries(chosen.map((plan) => [plan.client.mode, scores])),
+    canaryScores: Object.fromEntries(plans.map((plan) => [plan.client.mode, plan.canaryScores])),
     ranges,
-    candidates: considered.flatMap(({ candidates }) => candidates),
+    candidates: planned.candidates,
   };
+}
+
+function planBody(request: BodyRequest): PlannedBody {
+  const { body } = request;
+  if (body.kind === 'tree-ensemble') throw new AppError('model.unsupported', 'Tree ensembles cannot be planned yet; linear models can.');
+  if (body.layers.length > 1) throw new AppError('model.unsupported', 'Networks cannot be planned yet; linear models can.');
+  return planLinear({ ...request, body });
 }
 
 function clientDocument(
@@ -94,57 +92,3 @@ function copyFeature(feature: Model['preprocessing']['features'][number]): Clien
   if (feature.kind !== 'ordinal') return { ...feature };
   return { ...feature, categories: [...feature.categories], values: [...feature.values] };
 }
-
-/** The one affine map of a linear model, dense. */
-function denseLinear(model: Model): { readonly weights: Float64Array; readonly bias: Float64Array } {
-  const layer = singleAffine(model);
-  const { rows, columns, rowStart, columnIndex, values } = layer.matrix;
-  const weights = new Float64Array(rows * columns);
-  for (let row = 0; row < rows; row += 1) {
-    for (let entry = rowStart[row] ?? 0; entry < (rowStart[row + 1] ?? 0); entry += 1) {
-      weights[row * columns + (columnIndex[entry] ?? 0)] = values[entry] ?? 0;
-    }
-  }
-  return { weights, bias: layer.bias };
-}
-
-function singleAffine(model: Model): Extract<AffineChain['layers'][number], { kind: 'affine' }> {
-  const { body } = model;
-  const [layer, ...others] = body.kind === 'affine-chain' ? body.layers : [];
-  if (layer?.kind === 'affine' && others.length === 0) return layer;
-  const what = body.kind === 'tree-ensemble' ? 'Tree ensembles' : 'Networks';
-  throw new AppError('model.unsupported', `${what} cannot be planned yet; linear models can.`);
-}
-
-/** u = (x - center) / radius. */
-export function scaleFeatures(features: Float64Array, ranges: PlannedRanges): Float64Array {
-  const width = ranges.center.length;
-  return features.map((value, index) => (value - (ranges.center[index % width] ?? 0)) / (ranges.radius[index % width] ?? 1));
-}
-
-/** x = center + radius u. */
-export function unscaleFeatures(scaled: Float64Array, ranges: PlannedRanges): Float64Array {
-  const width = ranges.center.length;
-  return scaled.map((value, index) => (ranges.center[index % width] ?? 0) + (ranges.radius[index % width] ?? 1) * value);
-}
-
-/**
- * Rows uniform within the calibrated ranges (a quarter of the planned ones), in steps of 2^-10; the same at every call. They make up the
- * canary pool and widen the proof; whatever secrecy canaries have lies in their slots.
- */
-export function syntheticRows(rows: number, width: number, seed = 1): Float64Array {
-  const random = weylWords(seed);
-  return Float64Array.from({ length: rows * width }, () => (below(513, random) - 256) / 1024);
-}
-
-/** A small deterministic generator (Weyl sequence with the mixer of SplitMix32); not for secrets. */
-function weylWords(seed: number): RandomWords {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x9e3779b9) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
-    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
-    return (mixed ^ (mixed >>> 15)) >>> 0;
-  };
-}
-

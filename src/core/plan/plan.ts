@@ -20,9 +20,19 @@ const planBase = {
   blocksPerQuery: positive,
 };
 
+/** Beside the public key, which every plan uses to re-randomize: exactly what its circuit needs, no more. */
+export const keyNeeds = z.strictObject({
+  relinearization: z.boolean(),
+  /** Rotation steps in slots, positive to the left. */
+  galoisSteps: z.array(z.int()),
+});
+export type KeyNeeds = z.infer<typeof keyNeeds>;
+export const publicKeyAlone: KeyNeeds = { relinearization: false, galoisSteps: [] };
+
 /** What the client knows besides: it verifies and decodes. */
 const clientBase = {
   ...planBase,
+  evaluationKeys: keyNeeds,
   /** Positions of each block that hold canaries; the rest is for records. */
   canariesPerBlock: positive,
   /** Largest absolute score error that a right result can show (canaries beyond it are refused). */

@@ -1,17 +1,17 @@
-import type { Decryptor, Encryptor } from 'node-seal';
 import { packCoefficients, resultCiphertexts, unpackScores } from '../../core/plan/coefficients.ts';
 import type { ClientPlanOf } from '../../core/plan/plan.ts';
 import { loadCiphertext, saveCompressed } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import { polynomialCodec } from '../polynomials.ts';
-import type { BlockCodec } from './block-codec.ts';
+import { scaleFeatures } from '../../core/plan/ranges.ts';
+import type { BlockCodec, CodecOptions } from './block-codec.ts';
 
 /** The coefficients packing on the client: round, place, encrypt; decrypt, pick, scale. */
 export function coefficientsCodec(
   he: HeContext,
   plan: ClientPlanOf<'affine-coefficients'>,
-  keys: { readonly encryptor: Encryptor; readonly decryptor: Decryptor },
+  options: CodecOptions,
 ): BlockCodec {
   const polynomials = polynomialCodec(he);
   const inputScale = 2 ** plan.inputBits;
@@ -19,11 +19,11 @@ export function coefficientsCodec(
   return {
     resultCiphertexts: resultCiphertexts(plan),
     encrypt: (records) => {
-      const integers = records.map((value) => Math.round(value * inputScale));
+      const integers = scaleFeatures(records, options.ranges).map((value) => Math.round(value * inputScale));
       return packCoefficients(plan, integers, he.parameters.polyModulusDegree).map((polynomial) =>
         callSeal('encrypt a polynomial', () => {
           using plaintext = polynomials.encode(polynomial);
-          using ciphertext = keys.encryptor.encryptSymmetricSerializable(plaintext);
+          using ciphertext = options.encryptor.encryptSymmetricSerializable(plaintext);
           return saveCompressed(he, ciphertext);
         }),
       );
@@ -33,7 +33,7 @@ export function coefficientsCodec(
         using ciphertext = loadCiphertext(he, bytes);
         using plaintext = new he.seal.Plaintext();
         callSeal('decrypt a result', () => {
-          keys.decryptor.decrypt(ciphertext, plaintext);
+          options.decryptor.decrypt(ciphertext, plaintext);
         });
         return polynomials.decode(plaintext);
       });

@@ -1,15 +1,15 @@
-import type { Decryptor, Encryptor } from 'node-seal';
 import type { ClientPlanOf } from '../../core/plan/plan.ts';
 import { loadCiphertext, saveCompressed } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
-import type { BlockCodec } from './block-codec.ts';
+import { scaleFeatures } from '../../core/plan/ranges.ts';
+import type { BlockCodec, CodecOptions } from './block-codec.ts';
 
 /** The records packing on the client: slot r of ciphertext j holds feature j of record r. */
 export function recordsCodec(
   he: HeContext,
   plan: ClientPlanOf<'affine-records'>,
-  keys: { readonly encryptor: Encryptor; readonly decryptor: Decryptor },
+  options: CodecOptions,
 ): BlockCodec {
   const encoder = new he.seal.CKKSEncoder(he.context);
   const { inputs, outputs, blockRecords } = plan;
@@ -17,7 +17,7 @@ export function recordsCodec(
     callSeal('encrypt a feature', () => {
       using plaintext = new he.seal.Plaintext();
       encoder.encode(slots, 2 ** plan.logScale, plaintext);
-      using ciphertext = keys.encryptor.encryptSymmetricSerializable(plaintext);
+      using ciphertext = options.encryptor.encryptSymmetricSerializable(plaintext);
       return saveCompressed(he, ciphertext);
     });
   const decryptScores = (bytes: Uint8Array): Float64Array => {
@@ -26,13 +26,16 @@ export function recordsCodec(
       // The plan's scale, not the one that the server wrote.
       ciphertext.setScale(2 ** plan.logScoreScale);
       using plaintext = new he.seal.Plaintext();
-      keys.decryptor.decrypt(ciphertext, plaintext);
+      options.decryptor.decrypt(ciphertext, plaintext);
       return encoder.decodeFloat64(plaintext) as Float64Array;
     });
   };
   return {
     resultCiphertexts: outputs,
-    encrypt: (records) => Array.from({ length: inputs }, (_, feature) => encryptFeature(column(records, feature, inputs))),
+    encrypt: (records) => {
+      const scaled = scaleFeatures(records, options.ranges);
+      return Array.from({ length: inputs }, (_, feature) => encryptFeature(column(scaled, feature, inputs)));
+    },
     decrypt: (ciphertexts) => {
       const scores = new Float64Array(blockRecords * outputs);
       for (const [output, bytes] of ciphertexts.entries()) {

@@ -7,6 +7,7 @@ import type { PlanMode } from '../../core/artifact/outcomes.ts';
 import { AppError } from '../../core/error.ts';
 import { blockShapes, drawBlock, type RandomWords, type Slot } from '../../core/plan/canaries.ts';
 import type { ClientPlan } from '../../core/plan/plan.ts';
+import type { PlannedRanges } from '../../core/table/range.ts';
 import { makeContext } from '../context.ts';
 import { sha256 } from '../digest.ts';
 import { joinFrames, splitFrames } from '../frames.ts';
@@ -48,7 +49,7 @@ export interface DecryptedResult {
 
 /** Holds secret keys; encrypts queries, decrypts and verifies results. Nothing that serves an endpoint can name this type. */
 export interface SecretSession extends Disposable {
-  /** @param features records x inputs, scaled to [-1, 1] */
+  /** @param features records x inputs, preprocessed and within the planned ranges */
   encryptQuery(identity: QueryIdentity, features: Float64Array, options: { readonly evaluationKeys?: string }): EncryptedQuery;
   /** @throws {AppError} artifact.* where the file is not this job's; result.not-verified where a canary is off */
   decryptResult(bytes: Uint8Array, expected: { readonly file: string; readonly digest?: string }): DecryptedResult;
@@ -56,10 +57,12 @@ export interface SecretSession extends Disposable {
 
 export function openSecretSession(seal: Seal, deployment: ClientDeployment, secrets: KeySetSecrets): SecretSession {
   const codecs = new Map<PlanMode, OpenCodec>();
+  const { center, radius } = deployment.document.ranges;
+  const ranges = { center: Float64Array.from(center), radius: Float64Array.from(radius) };
   const codecOf = (mode: PlanMode): OpenCodec => {
     const known = codecs.get(mode);
     if (known !== undefined) return known;
-    const opened = openCodec(seal, planOf(deployment, mode), secrets);
+    const opened = openCodec(seal, planOf(deployment, mode), { secrets, ranges });
     codecs.set(mode, opened);
     return opened;
   };
@@ -70,7 +73,7 @@ export function openSecretSession(seal: Seal, deployment: ClientDeployment, secr
       const blocks = drawSlots(deployment, plan, { identity, secrets });
       const sections = blocks.map((slots, index) => ({
         name: `block-${String(index)}`,
-        bytes: joinFrames(codec.encrypt(fillBlock(slots, plan.inputs, { features, canaries: deployment.canaries }))),
+        bytes: joinFrames(codec.encrypt(fillBlock(slots, { features, canaries: deployment.canaries, empty: ranges.center }))),
       }));
       const hashed = sections.map((section) => ({ ...section, sha256: sha256(section.bytes) }));
       const { mode, ...rest } = identity;
@@ -120,8 +123,8 @@ interface OpenCodec {
   readonly close: () => void;
 }
 
-function openCodec(seal: Seal, plan: ClientPlan, secrets: KeySetSecrets): OpenCodec {
-  const saved = secrets.secretKeys.get(plan.parameters.id);
+function openCodec(seal: Seal, plan: ClientPlan, options: { readonly secrets: KeySetSecrets; readonly ranges: PlannedRanges }): OpenCodec {
+  const saved = options.secrets.secretKeys.get(plan.parameters.id);
   if (saved === undefined) {
     throw new AppError('key.other-deployment', `The key set has no secret key for the parameters ${plan.parameters.id}.`, {
       hint: 'Use the key set that was made for this deployment.',
@@ -136,8 +139,8 @@ function openCodec(seal: Seal, plan: ClientPlan, secrets: KeySetSecrets): OpenCo
   using publicKey = generator.createPublicKey();
   const encryptor = unwind.use(new seal.Encryptor(he.context, publicKey, secretKey));
   const decryptor = unwind.use(new seal.Decryptor(he.context, secretKey));
-  const keys = { encryptor, decryptor };
-  const codec = unwind.use(plan.circuit === 'affine-coefficients' ? coefficientsCodec(he, plan, keys) : recordsCodec(he, plan, keys));
+  const borrowed = { encryptor, decryptor, ranges: options.ranges };
+  const codec = unwind.use(plan.circuit === 'affine-coefficients' ? coefficientsCodec(he, plan, borrowed) : recordsCodec(he, plan, borrowed));
   const owned = unwind.move();
   return {
     codec,
@@ -196,13 +199,14 @@ function keyedWords(key: Uint8Array): RandomWords {
 /** @returns blockRecords x inputs */
 function fillBlock(
   slots: readonly Slot[],
-  inputs: number,
-  source: { readonly features: Float64Array; readonly canaries: Float64Array },
+  source: { readonly features: Float64Array; readonly canaries: Float64Array; readonly empty: Float64Array },
 ): Float64Array {
+  const inputs = source.empty.length;
   const block = new Float64Array(slots.length * inputs);
   for (const [slot, content] of slots.entries()) {
     if (content.kind === 'record') block.set(row(source.features, content.record, inputs), slot * inputs);
     else if (content.kind === 'canary') block.set(row(source.canaries, content.canary, inputs), slot * inputs);
+    else block.set(source.empty, slot * inputs);
   }
   return block;
 }

@@ -1,7 +1,8 @@
-import type { PublicKey } from 'node-seal';
-import { readArtifact } from '../../core/artifact/headers.ts';
+import type { GaloisKeys, PublicKey, RelinKeys } from 'node-seal';
 import { verifySection } from '../../core/artifact/container.ts';
+import { readArtifact, type Artifact, type EvaluationKeysHeader } from '../../core/artifact/headers.ts';
 import { evaluationKeysId } from '../../core/artifact/ids.ts';
+import { keySection } from '../../core/artifact/key-sections.ts';
 import { AppError } from '../../core/error.ts';
 import type { HeContext } from '../context.ts';
 import { sha256 } from '../digest.ts';
@@ -10,45 +11,57 @@ import { sha256 } from '../digest.ts';
 export interface EvaluationKeySet extends Disposable {
   /** Encryptions of zero that re-randomize results. */
   readonly publicKey: PublicKey;
+  readonly relinearizationKeys: RelinKeys | undefined;
+  readonly galoisKeys: GaloisKeys | undefined;
 }
 
-/** Names of the sections of a .spk file. */
-export const keySection = {
-  publicKey: (parameters: string) => `${parameters}/public-key`,
-} as const;
+const file = 'evaluation keys';
 
 /** @throws {AppError} artifact.*: another key set or deployment, altered, or keys missing for these parameters */
 export function loadEvaluationKeys(
   he: HeContext,
-  file: Uint8Array,
+  bytes: Uint8Array,
   expected: { readonly key: string; readonly deployment: string },
 ): EvaluationKeySet {
-  const name = 'evaluation keys';
-  const { header, sections } = readArtifact('sealpoint.evaluation-keys', file, name);
+  const artifact = readArtifact('sealpoint.evaluation-keys', bytes, file);
+  const { header } = artifact;
   if (header.deployment !== expected.deployment) {
-    throw new AppError('artifact.other-deployment', 'These evaluation keys belong to another deployment.', { file: name });
+    throw new AppError('artifact.other-deployment', 'These evaluation keys belong to another deployment.', { file });
   }
   if (header.key !== expected.key || evaluationKeysId(header.sections, sha256) !== expected.key) {
-    throw new AppError('artifact.other-key', 'These evaluation keys belong to another key set than the query.', { file: name });
+    throw new AppError('artifact.other-key', 'These evaluation keys belong to another key set than the query.', { file });
   }
-  const wanted = keySection.publicKey(he.parameters.id);
-  const index = header.sections.findIndex((section) => section.name === wanted);
-  const [entry, bytes] = [header.sections[index], sections[index]];
-  if (entry === undefined || bytes === undefined) {
-    throw new AppError('artifact.unreadable', `The evaluation keys hold nothing for the parameters ${he.parameters.id}.`, { file: name });
-  }
-  verifySection(entry, bytes, { sha256, file: name });
-  const publicKey = new he.seal.PublicKey();
-  try {
-    publicKey.loadFromArray(he.context, bytes);
-  } catch (cause) {
-    publicKey.delete();
-    throw new AppError('artifact.unreadable', 'The public key cannot be loaded.', { file: name, cause });
-  }
+  const { id } = he.parameters;
+  using unwind = new DisposableStack();
+  const publicKey = loadKey(he, artifact, { name: keySection.publicKey(id), key: unwind.use(new he.seal.PublicKey()) });
+  if (publicKey === undefined) throw new AppError('artifact.unreadable', `The evaluation keys hold nothing for the parameters ${id}.`, { file });
+  const relinearizationKeys = loadKey(he, artifact, { name: keySection.relinearization(id), key: unwind.use(new he.seal.RelinKeys()) });
+  const galoisKeys = loadKey(he, artifact, { name: keySection.galois(id), key: unwind.use(new he.seal.GaloisKeys()) });
+  const owned = unwind.move();
   return {
     publicKey,
+    relinearizationKeys,
+    galoisKeys,
     [Symbol.dispose]: () => {
-      publicKey.delete();
+      owned.dispose();
     },
   };
+}
+
+/** @returns the key, loaded; undefined where the file has no such section */
+function loadKey<Key extends PublicKey | RelinKeys | GaloisKeys>(
+  he: HeContext,
+  artifact: Artifact<EvaluationKeysHeader>,
+  wanted: { readonly name: string; readonly key: Key },
+): Key | undefined {
+  const index = artifact.header.sections.findIndex((section) => section.name === wanted.name);
+  const [entry, bytes] = [artifact.header.sections[index], artifact.sections[index]];
+  if (entry === undefined || bytes === undefined) return undefined;
+  verifySection(entry, bytes, { sha256, file });
+  try {
+    wanted.key.loadFromArray(he.context, bytes);
+    return wanted.key;
+  } catch (cause) {
+    throw new AppError('artifact.unreadable', `The section ${wanted.name} cannot be loaded.`, { file, cause });
+  }
 }

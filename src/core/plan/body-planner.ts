@@ -1,0 +1,53 @@
+import type { PlanMode } from '../artifact/outcomes.ts';
+import type { Body, Task } from '../model/ir.ts';
+import type { PlannedRanges } from '../table/range.ts';
+import type { ClientPlan, ServerPlan } from './plan.ts';
+import type { TensorWriter } from './tensors.ts';
+
+/** What a planner of one family of bodies gets. */
+export interface BodyRequest<Kind extends Body = Body> {
+  readonly body: Kind;
+  readonly task: Task;
+  readonly ranges: PlannedRanges;
+  /** rows x features, preprocessed. */
+  readonly calibration: Float64Array;
+  readonly rows: number;
+  /** The plaintext model's scores of the calibration rows, rows x outputs. */
+  readonly scores: Float64Array;
+  /** What score errors are measured against. */
+  readonly scoreScale: number;
+  readonly modes: readonly PlanMode[];
+  readonly reveal: 'nothing' | 'thresholds';
+  readonly maxError: number;
+  readonly minAgreement: number;
+  /** canaryPool x features. */
+  readonly canaries: Float64Array;
+  /** Takes the server's numbers. */
+  readonly tensors: TensorWriter;
+}
+
+/** One way that was weighed, for `--explain` and the report. */
+export interface CandidateReport {
+  readonly mode: PlanMode;
+  readonly circuit: string;
+  readonly parameters: string;
+  readonly predicted: {
+    readonly blockSeconds: number;
+    readonly queryBytes: number;
+    readonly resultBytes: number;
+    readonly recordSeconds: number;
+    readonly scoreDeviation: number;
+  };
+}
+
+/** A mode's plan, both sides, with what its canaries answer (canaryPool x outputs): the clear twin of what the server computes. */
+export interface PlannedMode {
+  readonly client: ClientPlan;
+  readonly server: ServerPlan;
+  readonly canaryScores: Float64Array;
+}
+
+export interface PlannedBody {
+  readonly plans: readonly PlannedMode[];
+  readonly candidates: readonly CandidateReport[];
+}

@@ -1,0 +1,33 @@
+import type { PlannedRanges } from '../table/range.ts';
+import { below, type RandomWords } from './canaries.ts';
+
+/** u = (x - center) / radius, row by row. */
+export function scaleFeatures(features: Float64Array, ranges: PlannedRanges): Float64Array {
+  const width = ranges.center.length;
+  return features.map((value, index) => (value - (ranges.center[index % width] ?? 0)) / (ranges.radius[index % width] ?? 1));
+}
+
+/**
+ * Rows uniform within the calibrated ranges (a quarter of the planned ones); the same at every call. They make up the canary pool and widen
+ * the proof; whatever secrecy canaries have lies in their slots.
+ * @returns rows x features
+ */
+export function syntheticRows(rows: number, ranges: PlannedRanges, seed: number): Float64Array {
+  const random = weylWords(seed);
+  const width = ranges.center.length;
+  return Float64Array.from({ length: rows * width }, (_, index) => {
+    const u = (below(513, random) - 256) / 1024;
+    return (ranges.center[index % width] ?? 0) + (ranges.radius[index % width] ?? 1) * u;
+  });
+}
+
+/** A small deterministic generator (Weyl sequence with the mixer of SplitMix32); not for secrets. */
+export function weylWords(seed: number): RandomWords {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x9e3779b9) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
+    return (mixed ^ (mixed >>> 15)) >>> 0;
+  };
+}
