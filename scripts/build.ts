@@ -1,4 +1,7 @@
-/** `npm run build [-- --minify] [-- --quiet]`: sources -> dist/, one bundle for each program that is started by name. */
+/**
+ * `npm run build [-- --minify] [-- --extension] [-- --quiet]`: sources -> dist/, one bundle for each program that is
+ * started by name; with --extension only those that the editor starts.
+ */
 import { type BuildOptions, type Metafile, build } from 'esbuild';
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,12 +11,13 @@ import { distFolder, inRepository, root } from './paths.ts';
 
 /** Programs that share chunks: what one of them loads lazily (the AWS SDK) costs the others nothing. */
 const programs = {
-  cli: 'src/app/cli/main.ts',
   endpoint: 'src/app/endpoint/main.ts',
   'verb-worker': 'src/app/vscode/verb-worker.ts',
   'client-worker': 'src/seal/client-worker.ts',
   'server-worker': 'src/seal/server-worker.ts',
 } as const;
+
+const commandLine = { cli: 'src/app/cli/main.ts' } as const;
 
 /** Libraries in CommonJS call require() for Node's own modules, which an ES module has not. */
 const requireForEsm =
@@ -39,10 +43,10 @@ function common(minify: boolean): BuildOptions {
   };
 }
 
-async function buildPrograms(minify: boolean): Promise<Metafile> {
+async function buildPrograms(minify: boolean, entryPoints: Readonly<Record<string, string>>): Promise<Metafile> {
   const { metafile } = await build({
     ...common(minify),
-    entryPoints: programs,
+    entryPoints,
     outdir: 'dist',
     format: 'esm',
     splitting: true,
@@ -85,13 +89,19 @@ async function buildLauncher(minify: boolean): Promise<Metafile> {
   return metafile;
 }
 
-const { values } = parseArgs({ options: { minify: { type: 'boolean' }, quiet: { type: 'boolean' } } });
+const { values } = parseArgs({
+  options: { minify: { type: 'boolean' }, extension: { type: 'boolean' }, quiet: { type: 'boolean' } },
+});
 const minify = values.minify ?? false;
 
 await rm(distFolder, { recursive: true, force: true });
 await mkdir(distFolder, { recursive: true });
 try {
-  const metafiles = await Promise.all([buildPrograms(minify), buildExtension(minify), buildLauncher(minify)]);
+  const metafiles = await Promise.all(
+    values.extension === true
+      ? [buildPrograms(minify, programs), buildExtension(minify)]
+      : [buildPrograms(minify, { ...programs, ...commandLine }), buildExtension(minify), buildLauncher(minify)],
+  );
   await copyFile(inRepository('node_modules/node-seal/dist/seal_throws.wasm'), join(distFolder, 'seal_throws.wasm'));
   if (values.quiet !== true) process.stdout.write(await bundleReport(metafiles, distFolder));
 } catch (error) {

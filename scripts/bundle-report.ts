@@ -2,7 +2,9 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Metafile } from 'esbuild';
 
-/** What each bundle weighs by itself, and what its heaviest package is: one line a file of `folder`, largest first. */
+const smallBytes = 20_000;
+
+/** What each bundle weighs, and what its heaviest package is: one line a file of `folder`, largest first, small ones together. */
 export async function bundleReport(metafiles: readonly Metafile[], folder: string): Promise<string> {
   const heaviest = new Map(
     metafiles
@@ -12,7 +14,13 @@ export async function bundleReport(metafiles: readonly Metafile[], folder: strin
   const names = (await readdir(folder)).filter((name) => !name.endsWith('.map'));
   const rows = await Promise.all(names.map(async (name) => ({ name, bytes: (await stat(join(folder, name))).size })));
   const total = rows.reduce((sum, row) => sum + row.bytes, 0);
-  return [...rows.sort((a, b) => b.bytes - a.bytes), { name: 'in all', bytes: total }]
+  const large = rows.filter(({ bytes }) => bytes >= smallBytes).sort((a, b) => b.bytes - a.bytes);
+  const largeBytes = large.reduce((sum, row) => sum + row.bytes, 0);
+  return [
+    ...large,
+    { name: `${String(rows.length - large.length)} smaller files`, bytes: total - largeBytes },
+    { name: 'in all', bytes: total },
+  ]
     .map(({ name, bytes }) => `${kilobytes(bytes)}  ${name}${heaviest.get(name) ?? ''}\n`)
     .join('');
 }
