@@ -32,7 +32,11 @@ beforeAll(async () => {
   await writeFile(join(folder, 'config'), config);
   await writeFile(join(folder, 'credentials'), '');
   for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) Reflect.deleteProperty(process.env, name);
-  Object.assign(process.env, { AWS_CONFIG_FILE: join(folder, 'config'), AWS_SHARED_CREDENTIALS_FILE: join(folder, 'credentials'), AWS_EC2_METADATA_DISABLED: 'true' });
+  Object.assign(process.env, {
+    AWS_CONFIG_FILE: join(folder, 'config'),
+    AWS_SHARED_CREDENTIALS_FILE: join(folder, 'credentials'),
+    AWS_EC2_METADATA_DISABLED: 'true',
+  });
 });
 
 afterAll(async () => {
@@ -43,7 +47,8 @@ describe('where the S3 client goes', () => {
   const both = { AWS_ENDPOINT_URL_S3: 'http://s3.test', AWS_ENDPOINT_URL: 'http://all.test' };
 
   it('takes the setting, then AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, the services section and the profile', async () => {
-    const endpoint = async (...call: Parameters<typeof s3Settings>): Promise<string | undefined> => (await s3Settings(...call)).endpoint;
+    const endpoint = async (...call: Parameters<typeof s3Settings>): Promise<string | undefined> =>
+      (await s3Settings(...call)).endpoint;
     expect(await endpoint({ profile: 'services', endpoint: 'http://set.test' }, both)).toBe('http://set.test');
     expect(await endpoint({ profile: 'services' }, both)).toBe('http://s3.test');
     expect(await endpoint({ profile: 'services' }, { AWS_ENDPOINT_URL: 'http://all.test' })).toBe('http://all.test');
@@ -54,7 +59,8 @@ describe('where the S3 client goes', () => {
   });
 
   it('takes the region of the setting, the environment, the profile; at last us-east-1', async () => {
-    const region = async (...call: Parameters<typeof s3Settings>): Promise<string> => (await s3Settings(...call)).region;
+    const region = async (...call: Parameters<typeof s3Settings>): Promise<string> =>
+      (await s3Settings(...call)).region;
     expect(await region({ profile: 'plain', region: 'x-1' }, { AWS_REGION: 'y-1' })).toBe('x-1');
     expect(await region({ profile: 'plain' }, { AWS_REGION: 'y-1' })).toBe('y-1');
     expect(await region({ profile: 'plain' }, {})).toBe('eu-central-1');
@@ -64,8 +70,12 @@ describe('where the S3 client goes', () => {
 
   it('puts bucket names into the path where the server is not AWS', async () => {
     expect(await s3Settings({ endpoint: 'http://127.0.0.1:7070' }, {})).toMatchObject({ forcePathStyle: true });
-    expect(await s3Settings({ endpoint: 'https://s3.eu-central-1.amazonaws.com' }, {})).toMatchObject({ forcePathStyle: false });
-    expect(await s3Settings({ endpoint: 'https://amazonaws.com.evil.test' }, {})).toMatchObject({ forcePathStyle: true });
+    expect(await s3Settings({ endpoint: 'https://s3.eu-central-1.amazonaws.com' }, {})).toMatchObject({
+      forcePathStyle: false,
+    });
+    expect(await s3Settings({ endpoint: 'https://amazonaws.com.evil.test' }, {})).toMatchObject({
+      forcePathStyle: true,
+    });
     expect(await s3Settings({}, {})).toMatchObject({ forcePathStyle: false });
   });
 
@@ -84,7 +94,10 @@ describe('credentials', () => {
     await s3Store({ uri: 's3://bucket', profile, endpoint: 'http://127.0.0.1:1' }).list('', { signal });
 
   it.each(['no-login', 'broken'])('that cannot be had are store.forbidden with what to do: %s', async (profile) => {
-    await expect(list(profile, new AbortController().signal)).rejects.toMatchObject({ code: 'store.forbidden', hint: expect.stringContaining('aws sso login') as string });
+    await expect(list(profile, new AbortController().signal)).rejects.toMatchObject({
+      code: 'store.forbidden',
+      hint: expect.stringContaining('aws sso login') as string,
+    });
   });
 
   it('that take their time do not hold up an abort', async () => {
@@ -115,12 +128,23 @@ describe('what S3 says', () => {
   });
 
   it('an expired SSO session is told from a missing login', () => {
-    const error = toStoreError(Object.assign(new Error('The SSO session associated with this profile has expired.'), { name: 'CredentialsProviderError' }), 'x');
+    const error = toStoreError(
+      Object.assign(new Error('The SSO session associated with this profile has expired.'), {
+        name: 'CredentialsProviderError',
+      }),
+      'x',
+    );
     expect(error).toMatchObject({ code: 'store.forbidden', hint: 'Run "aws sso login" for the profile.' });
   });
 
   it('keeps name and message of the cause, not what was signed', () => {
-    const error = toStoreError(named('SignatureDoesNotMatch', { CanonicalRequest: 'x-amz-security-token:SECRET', $response: { headers: { a: 'SECRET' } } }), 'x');
+    const error = toStoreError(
+      named('SignatureDoesNotMatch', {
+        CanonicalRequest: 'x-amz-security-token:SECRET',
+        $response: { headers: { a: 'SECRET' } },
+      }),
+      'x',
+    );
     expect(error.cause).toMatchObject({ name: 'SignatureDoesNotMatch', message: 'text' });
     expect(JSON.stringify(Object.entries(error.cause as object))).not.toContain('SECRET');
   });

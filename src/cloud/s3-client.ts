@@ -67,7 +67,9 @@ export async function s3Settings(access: S3Access, environment: NodeJS.ProcessEn
   const { profile, services } = await readProfile(access.profile, environment);
   const endpoint = checkedEndpoint(access.endpoint ?? configuredEndpoint(environment, profile, services));
   return {
-    region: first(access.region, environment['AWS_REGION'], environment['AWS_DEFAULT_REGION'], profile['region']) ?? 'us-east-1',
+    region:
+      first(access.region, environment['AWS_REGION'], environment['AWS_DEFAULT_REGION'], profile['region']) ??
+      'us-east-1',
     endpoint,
     forcePathStyle: endpoint !== undefined && !isAws(endpoint),
   };
@@ -120,7 +122,11 @@ async function withinTime<T>(work: Promise<T>, timeMs: number): Promise<T> {
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       const message = `No AWS credentials after ${String(timeMs / 1000)} s.`;
-      reject(new AppError('store.forbidden', message, { hint: 'Does credential_process of the profile wait for something?' }));
+      reject(
+        new AppError('store.forbidden', message, {
+          hint: 'Does credential_process of the profile wait for something?',
+        }),
+      );
     }, timeMs);
   });
   try {

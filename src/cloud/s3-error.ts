@@ -17,14 +17,26 @@ const denied: Meaning = {
   says: 'access denied',
   hint: 'The credentials need s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket on this prefix.',
 };
-const noBucket: Meaning = { code: 'store.not-found', says: 'there is no such bucket', hint: 'Check the name, the profile and the endpoint.' };
-const expired: Meaning = { code: 'store.forbidden', says: 'the credentials have expired', hint: 'Get new ones, with SSO by "aws sso login".' };
+const noBucket: Meaning = {
+  code: 'store.not-found',
+  says: 'there is no such bucket',
+  hint: 'Check the name, the profile and the endpoint.',
+};
+const expired: Meaning = {
+  code: 'store.forbidden',
+  says: 'the credentials have expired',
+  hint: 'Get new ones, with SSO by "aws sso login".',
+};
 const unreachable: Meaning = {
   code: 'store.unavailable',
   says: 'the server cannot be reached',
   hint: 'Check the network, a proxy, and the endpoint in the profile or in AWS_ENDPOINT_URL_S3.',
 };
-const busy: Meaning = { code: 'store.unavailable', says: 'the server is overloaded or failing', hint: 'Try again later.' };
+const busy: Meaning = {
+  code: 'store.unavailable',
+  says: 'the server is overloaded or failing',
+  hint: 'Try again later.',
+};
 
 const meanings: Readonly<Record<string, Meaning>> = {
   NoSuchKey: { code: 'store.not-found', says: 'there is no such object' },
@@ -40,8 +52,16 @@ const meanings: Readonly<Record<string, Meaning>> = {
   ExpiredToken: expired,
   ExpiredTokenException: expired,
   TokenRefreshRequired: expired,
-  RequestTimeTooSkewed: { code: 'store.forbidden', says: "this machine's clock is wrong", hint: 'Set the clock; AWS allows 15 minutes.' },
-  RequestExpired: { code: 'store.forbidden', says: "this machine's clock is wrong", hint: 'Set the clock; AWS allows 15 minutes.' },
+  RequestTimeTooSkewed: {
+    code: 'store.forbidden',
+    says: "this machine's clock is wrong",
+    hint: 'Set the clock; AWS allows 15 minutes.',
+  },
+  RequestExpired: {
+    code: 'store.forbidden',
+    says: "this machine's clock is wrong",
+    hint: 'Set the clock; AWS allows 15 minutes.',
+  },
   PermanentRedirect: wrongRegion,
   AuthorizationHeaderMalformed: wrongRegion,
   IllegalLocationConstraintException: wrongRegion,
@@ -64,7 +84,8 @@ const meanings: Readonly<Record<string, Meaning>> = {
 /** What a failed command says, in the words of the registry. `attempt`: "Cannot read s3://bucket/key". */
 export function toStoreError(error: unknown, attempt: string): AppError {
   if (error instanceof AppError) return error;
-  const meaning = credentialsMeaning(error) ?? meanings[nameOf(error)] ?? meanings[codeOf(error)] ?? statusMeaning(error);
+  const meaning =
+    credentialsMeaning(error) ?? meanings[nameOf(error)] ?? meanings[codeOf(error)] ?? statusMeaning(error);
   return new AppError(meaning.code, `${attempt}: ${meaning.says}.`, { hint: meaning.hint, cause: bareCause(error) });
 }
 
@@ -89,7 +110,11 @@ function credentialsMeaning(error: unknown): Meaning | undefined {
   if (!['CredentialsProviderError', 'TokenProviderError', 'ProviderError'].includes(nameOf(error))) return undefined;
   const text = error instanceof Error ? error.message : '';
   if (/expired|sso session|aws sso login/iu.test(text)) {
-    return { code: 'store.forbidden', says: 'the SSO session has expired', hint: 'Run "aws sso login" for the profile.' };
+    return {
+      code: 'store.forbidden',
+      says: 'the SSO session has expired',
+      hint: 'Run "aws sso login" for the profile.',
+    };
   }
   return { code: 'store.forbidden', says: 'there are no AWS credentials', hint: login };
 }
@@ -100,7 +125,10 @@ function statusMeaning(error: unknown): Meaning {
   if (status === 401 || status === 403) return denied;
   if (status === 404) return { code: 'store.not-found', says: 'there is no such object' };
   if (status !== undefined && status >= 500) return busy;
-  return { code: 'store.unavailable', says: nameOf(error) === '' ? 'the request failed' : `the server answered ${nameOf(error)}` };
+  return {
+    code: 'store.unavailable',
+    says: nameOf(error) === '' ? 'the request failed' : `the server answered ${nameOf(error)}`,
+  };
 }
 
 /**

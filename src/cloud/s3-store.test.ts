@@ -62,8 +62,13 @@ describe('s3Store against a real S3 server', () => {
     const store = freshStore();
     const bytes = megabytes(1);
     expect(await store.write('jobs/1/query-00000.spq', bytes, { signal })).toBe(true);
-    expect(await store.stat('jobs/1/query-00000.spq', { signal })).toMatchObject({ key: 'jobs/1/query-00000.spq', sizeBytes: bytes.length });
-    expect(Buffer.compare(await store.read('jobs/1/query-00000.spq', { signal, maxBytes: bytes.length }), bytes)).toBe(0);
+    expect(await store.stat('jobs/1/query-00000.spq', { signal })).toMatchObject({
+      key: 'jobs/1/query-00000.spq',
+      sizeBytes: bytes.length,
+    });
+    expect(Buffer.compare(await store.read('jobs/1/query-00000.spq', { signal, maxBytes: bytes.length }), bytes)).toBe(
+      0,
+    );
     expect(store.uriOf('jobs/a')).toBe(`${store.uri}jobs/a`);
   });
 
@@ -89,7 +94,13 @@ describe('s3Store against a real S3 server', () => {
       await Promise.all(names.slice(start, start + 50).map((name) => store.write(name, new Uint8Array(1), { signal })));
     }
     await store.write('many/below/x', new Uint8Array(1), { signal });
-    await client.send(new PutObjectCommand({ Bucket: bucket, Key: `${store.uri.slice(`s3://${bucket}/`.length)}many/drawn/`, Body: new Uint8Array() }));
+    await client.send(
+      new PutObjectCommand({
+        Bucket: bucket,
+        Key: `${store.uri.slice(`s3://${bucket}/`.length)}many/drawn/`,
+        Body: new Uint8Array(),
+      }),
+    );
     const first = await store.list('many/', { signal });
     const second = await store.list('many/', { signal, next: first.next ?? '' });
     const keys = [...first.objects, ...second.objects].map((object) => object.key);
@@ -124,11 +135,20 @@ describe('s3Store against a real S3 server', () => {
     await store.delete([], { signal });
   });
 
-  it.each(['', '/a', 'a/', 'a//b', '..', 'a/../b', './a', 'a\u0000b', 'x'.repeat(1025)])('refuses the key %j', async (key) => {
-    const store = freshStore();
-    const calls = [store.read(key, { signal, maxBytes: 1 }), store.write(key, new Uint8Array(1), { signal }), store.stat(key, { signal }), store.delete([key], { signal })];
-    for (const error of await Promise.all(calls.map(failure))) expect(error).toMatchObject({ code: 'store.outside-root' });
-  });
+  it.each(['', '/a', 'a/', 'a//b', '..', 'a/../b', './a', 'a\u0000b', 'x'.repeat(1025)])(
+    'refuses the key %j',
+    async (key) => {
+      const store = freshStore();
+      const calls = [
+        store.read(key, { signal, maxBytes: 1 }),
+        store.write(key, new Uint8Array(1), { signal }),
+        store.stat(key, { signal }),
+        store.delete([key], { signal }),
+      ];
+      for (const error of await Promise.all(calls.map(failure)))
+        expect(error).toMatchObject({ code: 'store.outside-root' });
+    },
+  );
 });
 
 describe('large objects', () => {
@@ -141,7 +161,11 @@ describe('large objects', () => {
     expect(sent).toEqual(sent.toSorted((a, b) => a - b));
     expect(sent.at(-1)).toBe(bytes.length);
     let received = 0;
-    const back = await store.read('keys/k/evaluation-keys.spk', { signal, maxBytes: 2 ** 30, onBytes: (done) => (received = done) });
+    const back = await store.read('keys/k/evaluation-keys.spk', {
+      signal,
+      maxBytes: 2 ** 30,
+      onBytes: (done) => (received = done),
+    });
     expect(Buffer.compare(back, bytes)).toBe(0);
     expect(received).toBe(bytes.length);
   }, 60_000);
@@ -173,7 +197,9 @@ describe('large objects', () => {
 describe('failures', () => {
   it('a call after an abort does not begin', async () => {
     const reason = new Error('before');
-    await expect(freshStore().write('never', new Uint8Array(1), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(freshStore().write('never', new Uint8Array(1), { signal: AbortSignal.abort(reason) })).rejects.toBe(
+      reason,
+    );
   });
 
   it('says that an object is missing', async () => {
@@ -184,31 +210,48 @@ describe('failures', () => {
 
   it('says that a bucket is missing, also where S3 would only say 404', async () => {
     const store = s3Store({ uri: 's3://no-such-bucket-here', profile: 'owner', endpoint: server.endpoint });
-    const calls = [store.read('a', { signal, maxBytes: 1 }), store.stat('a', { signal }), store.list('', { signal }), store.write('a', new Uint8Array(1), { signal })];
+    const calls = [
+      store.read('a', { signal, maxBytes: 1 }),
+      store.stat('a', { signal }),
+      store.list('', { signal }),
+      store.write('a', new Uint8Array(1), { signal }),
+    ];
     for (const error of await Promise.all(calls.map(failure))) {
       expect(error.code).toBe('store.not-found');
       expect(error.message).toContain('no such bucket');
     }
   });
 
-  it.each(['wrong-secret', 'unknown-key'])('says that the credentials are not accepted, with a hint: %s', async (profile) => {
-    const error = await failure(freshStore(profile).list('', { signal }));
-    expect(error).toMatchObject({ code: 'store.forbidden' });
-    expect(error.hint).toContain('aws');
-    expect(JSON.stringify([error, error.cause, error.stack])).not.toContain('xxxxxxxx');
-  });
+  it.each(['wrong-secret', 'unknown-key'])(
+    'says that the credentials are not accepted, with a hint: %s',
+    async (profile) => {
+      const error = await failure(freshStore(profile).list('', { signal }));
+      expect(error).toMatchObject({ code: 'store.forbidden' });
+      expect(error.hint).toContain('aws');
+      expect(JSON.stringify([error, error.cause, error.stack])).not.toContain('xxxxxxxx');
+    },
+  );
 
   it('says that a user without rights is refused', async () => {
     const mine = freshStore();
     await mine.write('a', new Uint8Array(1), { signal });
     const theirs = s3Store({ uri: mine.uri, profile: 'reader', endpoint: server.endpoint });
-    const calls = [theirs.read('a', { signal, maxBytes: 1 }), theirs.list('', { signal }), theirs.write('b', megabytes(6), { signal }), theirs.delete(['a'], { signal })];
+    const calls = [
+      theirs.read('a', { signal, maxBytes: 1 }),
+      theirs.list('', { signal }),
+      theirs.write('b', megabytes(6), { signal }),
+      theirs.delete(['a'], { signal }),
+    ];
     for (const error of await Promise.all(calls.map(failure))) expect(error).toMatchObject({ code: 'store.forbidden' });
     expect(await mine.stat('a', { signal })).toBeDefined();
   });
 
   it('says that nobody answers, after a bounded number of attempts', async () => {
-    const store = s3Store({ uri: `s3://${bucket}`, profile: 'owner', endpoint: `http://127.0.0.1:${String(await freePort())}` });
+    const store = s3Store({
+      uri: `s3://${bucket}`,
+      profile: 'owner',
+      endpoint: `http://127.0.0.1:${String(await freePort())}`,
+    });
     const error = await failure(store.list('', { signal }));
     expect(error).toMatchObject({ code: 'store.unavailable' });
     expect(error.hint).toContain('endpoint');
@@ -236,7 +279,10 @@ describe('failures', () => {
     expect(await openUploads()).toBe(0);
   });
 
-  it.each(['s3:/x', 's3://', 's3://UPPER', 's3://a/b/../c', 'https://bucket', 's3://bucket//x'])('refuses the URI %s', (uri) => {
-    expect(() => s3Store({ uri })).toThrow(expect.objectContaining({ name: 'AppError' }));
-  });
+  it.each(['s3:/x', 's3://', 's3://UPPER', 's3://a/b/../c', 'https://bucket', 's3://bucket//x'])(
+    'refuses the URI %s',
+    (uri) => {
+      expect(() => s3Store({ uri })).toThrow(expect.objectContaining({ name: 'AppError' }));
+    },
+  );
 });

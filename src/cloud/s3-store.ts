@@ -42,11 +42,16 @@ const pageSize = 1000;
  */
 export function s3Store(options: S3StoreOptions): ArtifactStore {
   const place = parseS3Uri(options.uri);
-  const session: S3Session = { ...place, client: once(() => openS3Client(options)), checkBucket: bucketCheck(place.bucket) };
+  const session: S3Session = {
+    ...place,
+    client: once(() => openS3Client(options)),
+    checkBucket: bucketCheck(place.bucket),
+  };
   const uri = `s3://${place.bucket}/${place.prefix}`;
   return {
     uri,
-    list: (prefix, running) => attempt(`Cannot list ${uri}${prefix}`, running.signal, () => list(session, prefix, running)),
+    list: (prefix, running) =>
+      attempt(`Cannot list ${uri}${prefix}`, running.signal, () => list(session, prefix, running)),
     stat: (key, { signal }) => attempt(`Cannot look up ${uri}${key}`, signal, () => stat(session, key, signal)),
     read: (key, transfer) => attempt(`Cannot read ${uri}${key}`, transfer.signal, () => read(session, key, transfer)),
     write: (key, bytes, transfer) =>
@@ -68,7 +73,9 @@ export function parseS3Uri(uri: string): Place {
   const match = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/u.exec(uri);
   const prefix = (match?.[2] ?? '').replace(/\/$/u, '');
   if (match?.[1] === undefined) {
-    throw new AppError('usage.arguments', `This is no S3 URI: ${JSON.stringify(uri.slice(0, 200))}.`, { hint: 'Write s3://bucket or s3://bucket/prefix.' });
+    throw new AppError('usage.arguments', `This is no S3 URI: ${JSON.stringify(uri.slice(0, 200))}.`, {
+      hint: 'Write s3://bucket or s3://bucket/prefix.',
+    });
   }
   if (prefix === '') return { bucket: match[1], prefix: '' };
   checkStoreKey(prefix);
@@ -96,16 +103,26 @@ async function list(
   const objects = (page.Contents ?? [])
     // Empty objects that end in "/" are how consoles draw a folder.
     .filter((object) => object.Key !== undefined && !object.Key.endsWith('/'))
-    .map((object) => ({ key: below(object.Key ?? ''), sizeBytes: object.Size ?? 0, modified: object.LastModified ?? new Date(0) }));
+    .map((object) => ({
+      key: below(object.Key ?? ''),
+      sizeBytes: object.Size ?? 0,
+      modified: object.LastModified ?? new Date(0),
+    }));
   const folders = (page.CommonPrefixes ?? []).map((folder) => below(folder.Prefix ?? ''));
-  return { objects, folders, ...(page.NextContinuationToken === undefined ? {} : { next: page.NextContinuationToken }) };
+  return {
+    objects,
+    folders,
+    ...(page.NextContinuationToken === undefined ? {} : { next: page.NextContinuationToken }),
+  };
 }
 
 async function stat(session: S3Session, key: string, signal: AbortSignal): Promise<StoredObject | undefined> {
   checkStoreKey(key);
   const client = await ready(session, signal);
   try {
-    const found = await client.send(new HeadObjectCommand({ Bucket: session.bucket, Key: session.prefix + key }), { abortSignal: signal });
+    const found = await client.send(new HeadObjectCommand({ Bucket: session.bucket, Key: session.prefix + key }), {
+      abortSignal: signal,
+    });
     return { key, sizeBytes: found.ContentLength ?? 0, modified: found.LastModified ?? new Date(0) };
   } catch (error) {
     if (httpStatusOf(error) !== 404) throw error;
@@ -115,15 +132,22 @@ async function stat(session: S3Session, key: string, signal: AbortSignal): Promi
   }
 }
 
-async function read(session: S3Session, key: string, transfer: StoreTransfer & { readonly maxBytes: number }): Promise<Uint8Array> {
+async function read(
+  session: S3Session,
+  key: string,
+  transfer: StoreTransfer & { readonly maxBytes: number },
+): Promise<Uint8Array> {
   checkStoreKey(key);
   const client = await ready(session, transfer.signal);
   // One byte over the limit is asked for, so that excess is seen but never downloaded.
   const Range = `bytes=0-${String(transfer.maxBytes)}`;
   try {
-    const answer = await client.send(new GetObjectCommand({ Bucket: session.bucket, Key: session.prefix + key, Range }), {
-      abortSignal: transfer.signal,
-    });
+    const answer = await client.send(
+      new GetObjectCommand({ Bucket: session.bucket, Key: session.prefix + key, Range }),
+      {
+        abortSignal: transfer.signal,
+      },
+    );
     return await receive(key, answer, transfer);
   } catch (error) {
     // An empty object has no first byte, and no range.
@@ -141,7 +165,10 @@ async function receive(
   const size = wholeSize(answer);
   if (size > maxBytes) {
     body.destroy();
-    throw new AppError('store.too-large', `${key} has ${String(size)} bytes, more than the ${String(maxBytes)} allowed here.`);
+    throw new AppError(
+      'store.too-large',
+      `${key} has ${String(size)} bytes, more than the ${String(maxBytes)} allowed here.`,
+    );
   }
   const bytes = new Uint8Array(size);
   let done = 0;
@@ -152,7 +179,8 @@ async function receive(
     done += chunk.length;
     onBytes?.(done);
   }
-  if (done !== size) throw new AppError('store.unavailable', `${key} arrived in another length than announced.`, { hint: 'Try again.' });
+  if (done !== size)
+    throw new AppError('store.unavailable', `${key} arrived in another length than announced.`, { hint: 'Try again.' });
   return bytes;
 }
 

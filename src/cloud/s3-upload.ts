@@ -60,7 +60,11 @@ async function putWhole(client: S3Client, input: PutObjectCommandInput, { signal
  * lib-storage answers an abort at once and leaves requests running behind it, so the signal goes into the requests instead: parts stop,
  * lib-storage removes what was uploaded, and only then does this reject.
  */
-async function putInParts(client: S3Client, input: PutObjectCommandInput, { signal, onBytes }: StoreTransfer): Promise<void> {
+async function putInParts(
+  client: S3Client,
+  input: PutObjectCommandInput,
+  { signal, onBytes }: StoreTransfer,
+): Promise<void> {
   const size = (input.Body as Uint8Array).length;
   const upload = new Upload({
     client: abortable(client, signal),
@@ -78,12 +82,16 @@ async function putInParts(client: S3Client, input: PutObjectCommandInput, { sign
 
 /** The same client, whose uploads stop with the signal; the cleaning up after them does not. */
 function abortable(client: S3Client, signal: AbortSignal): S3Client {
-  const send = client.send.bind(client) as (command: unknown, options?: { readonly abortSignal: AbortSignal }) => Promise<unknown>;
+  const send = client.send.bind(client) as (
+    command: unknown,
+    options?: { readonly abortSignal: AbortSignal },
+  ) => Promise<unknown>;
   return Object.assign(Object.create(client) as S3Client, {
     send(command: unknown) {
       if (command instanceof UploadPartCommand) return send(command, { abortSignal: signal });
       // Once completing has been asked for, only the answer tells whether the object exists: it is awaited.
-      if (command instanceof CompleteMultipartUploadCommand && signal.aborted) return Promise.reject(signal.reason as Error);
+      if (command instanceof CompleteMultipartUploadCommand && signal.aborted)
+        return Promise.reject(signal.reason as Error);
       return send(command);
     },
   });

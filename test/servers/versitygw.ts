@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { enforceMotoSignatures } from './moto.ts';
+import { enforceMotoSignatures, type TestUser } from './moto.ts';
 
 /** A real S3 server on 127.0.0.1 over a temporary folder, with its own AWS configuration files. */
 export interface S3TestServer {
@@ -23,11 +23,6 @@ export interface S3TestServer {
   /** As `owner`. */
   createBucket(name: string): Promise<void>;
   stop(): Promise<void>;
-}
-
-export interface TestUser {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
 }
 
 const installer = fileURLToPath(new URL('install-versitygw.sh', import.meta.url));
@@ -51,9 +46,17 @@ export async function startS3Server(): Promise<S3TestServer> {
   try {
     const health = kind === 'moto' ? `${endpoint}/moto-api/` : `${endpoint}/health`;
     await waitFor(health, child.process);
-    const users = kind === 'moto' ? await enforceMotoSignatures(endpoint, child.owner) : await addReader(endpoint, child.owner);
+    const users =
+      kind === 'moto' ? await enforceMotoSignatures(endpoint, child.owner) : await addReader(endpoint, child.owner);
     const environment = await writeConfiguration(folder, endpoint, users);
-    return { kind, endpoint, region, environment, createBucket: (name) => createBucket(endpoint, users.owner, name), stop };
+    return {
+      kind,
+      endpoint,
+      region,
+      environment,
+      createBucket: (name) => createBucket(endpoint, users.owner, name),
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -67,26 +70,41 @@ interface Started {
 
 async function startVersitygw(port: number, folder: string): Promise<Started> {
   const owner = { accessKeyId: 'sealpoint-owner', secretAccessKey: randomBytes(20).toString('hex') };
-  const [data, versions, iam] = ['data', 'versions', 'iam'].map((name) => join(folder, name)) as [string, string, string];
+  const [data, versions, iam] = ['data', 'versions', 'iam'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
   await Promise.all([data, versions, iam].map((path) => mkdir(path)));
   const address = `127.0.0.1:${String(port)}`;
   const settings = ['--quiet', '--port', address, '--region', region, '--health', '/health', '--iam-dir', iam];
-  const child = spawn(join(hostFolder, 'versitygw', 'versitygw'), [...settings, 'posix', '--versioning-dir', versions, data], {
-    env: { ROOT_ACCESS_KEY: owner.accessKeyId, ROOT_SECRET_KEY: owner.secretAccessKey },
-    stdio: 'ignore',
-  });
+  const child = spawn(
+    join(hostFolder, 'versitygw', 'versitygw'),
+    [...settings, 'posix', '--versioning-dir', versions, data],
+    {
+      env: { ROOT_ACCESS_KEY: owner.accessKeyId, ROOT_SECRET_KEY: owner.secretAccessKey },
+      stdio: 'ignore',
+    },
+  );
   return { process: child, owner };
 }
 
 function startMoto(port: number): Started {
   const owner = { accessKeyId: 'testing', secretAccessKey: 'testing' };
-  const child = spawn(join(hostFolder, 'versitygw', 'moto', 'bin', 'moto_server'), ['-H', '127.0.0.1', '-p', String(port)], {
-    stdio: 'ignore',
-  });
+  const child = spawn(
+    join(hostFolder, 'versitygw', 'moto', 'bin', 'moto_server'),
+    ['-H', '127.0.0.1', '-p', String(port)],
+    {
+      stdio: 'ignore',
+    },
+  );
   return { process: child, owner };
 }
 
-async function addReader(endpoint: string, owner: TestUser): Promise<{ readonly owner: TestUser; readonly reader: TestUser }> {
+async function addReader(
+  endpoint: string,
+  owner: TestUser,
+): Promise<{ readonly owner: TestUser; readonly reader: TestUser }> {
   const reader = { accessKeyId: 'sealpoint-reader', secretAccessKey: randomBytes(20).toString('hex') };
   const admin = ['admin', '--access', owner.accessKeyId, '--secret', owner.secretAccessKey, '--endpoint-url', endpoint];
   const user = ['create-user', '--access', reader.accessKeyId, '--secret', reader.secretAccessKey, '--role', 'user'];
@@ -106,7 +124,13 @@ async function writeConfiguration(
     'unknown-key': { accessKeyId: 'AKIAUNKNOWNUNKNOWN00', secretAccessKey: 'x'.repeat(40) },
   };
   const sections = Object.entries(profiles).map(([name, user]) =>
-    [`[profile ${name}]`, `region = ${region}`, `endpoint_url = ${endpoint}`, `aws_access_key_id = ${user.accessKeyId}`, `aws_secret_access_key = ${user.secretAccessKey}`].join('\n'),
+    [
+      `[profile ${name}]`,
+      `region = ${region}`,
+      `endpoint_url = ${endpoint}`,
+      `aws_access_key_id = ${user.accessKeyId}`,
+      `aws_secret_access_key = ${user.secretAccessKey}`,
+    ].join('\n'),
   );
   const config = join(folder, 'aws-config');
   const credentials = join(folder, 'aws-credentials');
@@ -139,9 +163,13 @@ export async function freePort(): Promise<number> {
 async function waitFor(url: string, child: ChildProcess): Promise<void> {
   const deadline = Date.now() + startMs;
   for (;;) {
-    const isUp = await fetch(url).then((answer) => answer.ok, () => false);
+    const isUp = await fetch(url).then(
+      (answer) => answer.ok,
+      () => false,
+    );
     if (isUp) return;
-    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`No S3 server at ${url}; run test/servers/install-versitygw.sh.`);
+    if (child.exitCode !== null || Date.now() > deadline)
+      throw new Error(`No S3 server at ${url}; run test/servers/install-versitygw.sh.`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

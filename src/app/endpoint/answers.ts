@@ -11,7 +11,11 @@ export interface Reply {
 }
 
 /** Sends a whole answer. A body that was not read to its end is not waited for: the connection closes. */
-export function send(request: IncomingMessage, response: ServerResponse, reply: Reply & { readonly headers?: Readonly<Record<string, string>> }): void {
+export function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  reply: Reply & { readonly headers?: Readonly<Record<string, string>> },
+): void {
   if (response.headersSent || response.destroyed) return;
   if (!request.complete && hasBody(request)) {
     response.setHeader('connection', 'close');

@@ -5,11 +5,20 @@ const given = ['--deployment', 'd'];
 
 describe('the arguments of serve', () => {
   it('listens on 127.0.0.1:8080 unless told otherwise', () => {
-    expect(parseServeArguments(given, {})).toMatchObject({ deployment: 'd', host: '127.0.0.1', port: 8080, token: undefined, isChild: false });
+    expect(parseServeArguments(given, {})).toMatchObject({
+      deployment: 'd',
+      host: '127.0.0.1',
+      port: 8080,
+      token: undefined,
+      isChild: false,
+    });
   });
 
   it('takes the port of SageMaker, and then all interfaces', () => {
-    expect(parseServeArguments(['serve', ...given], { SAGEMAKER_BIND_TO_PORT: '9090' })).toMatchObject({ host: '0.0.0.0', port: 9090 });
+    expect(parseServeArguments(['serve', ...given], { SAGEMAKER_BIND_TO_PORT: '9090' })).toMatchObject({
+      host: '0.0.0.0',
+      port: 9090,
+    });
   });
 
   it('lets arguments win over SageMaker', () => {
@@ -21,11 +30,23 @@ describe('the arguments of serve', () => {
     const variables = { SEALPOINT_TOKEN: 'a-long-enough-token' };
     expect(parseServeArguments(given, variables).token).toBeUndefined();
     expect(parseServeArguments([...given, '--token-from-env'], variables).token).toBe('a-long-enough-token');
-    expect(() => parseServeArguments([...given, '--token-from-env'], { SEALPOINT_TOKEN: '' })).toThrow('SEALPOINT_TOKEN');
+    expect(() => parseServeArguments([...given, '--token-from-env'], { SEALPOINT_TOKEN: '' })).toThrow(
+      'SEALPOINT_TOKEN',
+    );
   });
 
-  it.each([[['--port', '65536']], [['--port', 'x']], [['--port', '-1']], [['--threads', '0']], [['--unknown']], [['stray']], [['--port']]])('refuses %j', (args) => {
-    expect(() => parseServeArguments([...given, ...args], {})).toThrow(expect.objectContaining({ code: 'usage.arguments' }));
+  it.each([
+    [['--port', '65536']],
+    [['--port', 'x']],
+    [['--port', '-1']],
+    [['--threads', '0']],
+    [['--unknown']],
+    [['stray']],
+    [['--port']],
+  ])('refuses %j', (args) => {
+    expect(() => parseServeArguments([...given, ...args], {})).toThrow(
+      expect.objectContaining({ code: 'usage.arguments' }),
+    );
   });
 
   it('wants a deployment where SageMaker gives none', () => {

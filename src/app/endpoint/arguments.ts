@@ -46,7 +46,8 @@ export function parseServeArguments(args: readonly string[], environment: NodeJS
     root: values.root,
     store: values.store,
     profile: values.profile,
-    threads: values.threads === undefined ? undefined : wholeNumber('--threads', values.threads, { least: 1, most: 256 }),
+    threads:
+      values.threads === undefined ? undefined : wholeNumber('--threads', values.threads, { least: 1, most: 256 }),
     token: values['token-from-env'] ? tokenFrom(environment) : undefined,
     isChild: values.child,
   };
@@ -55,7 +56,12 @@ export function parseServeArguments(args: readonly string[], environment: NodeJS
 function parsed(args: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof options }>>['values'] {
   try {
     // `docker run IMAGE serve` gives the verb as well.
-    const { values } = parseArgs({ args: args[0] === 'serve' ? args.slice(1) : [...args], options, strict: true, allowPositionals: false });
+    const { values } = parseArgs({
+      args: args[0] === 'serve' ? args.slice(1) : [...args],
+      options,
+      strict: true,
+      allowPositionals: false,
+    });
     return values;
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
@@ -65,7 +71,7 @@ function parsed(args: readonly string[]): ReturnType<typeof parseArgs<{ options:
 
 function sageMakerDeployment(): string {
   if (statSync(sageMakerModel, { throwIfNoEntry: false })?.isDirectory() === true) return sageMakerModel;
-  throw new AppError('usage.arguments', 'serve needs --deployment: a deployment\'s folder or its server.zip.', {
+  throw new AppError('usage.arguments', "serve needs --deployment: a deployment's folder or its server.zip.", {
     hint: `Without it, ${sageMakerModel} is served where it exists.`,
   });
 }
@@ -77,7 +83,11 @@ function tokenFrom(environment: NodeJS.ProcessEnv): string {
   throw new AppError('usage.arguments', `--token-from-env wants at least 16 characters in ${tokenVariable}.`);
 }
 
-function wholeNumber(name: string, text: string, { least, most }: { readonly least: number; readonly most: number }): number {
+function wholeNumber(
+  name: string,
+  text: string,
+  { least, most }: { readonly least: number; readonly most: number },
+): number {
   const value = Number(text);
   if (/^\d+$/u.test(text) && value >= least && value <= most) return value;
   throw new AppError('usage.arguments', `${name} wants a whole number from ${String(least)} to ${String(most)}.`);

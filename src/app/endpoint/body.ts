@@ -12,9 +12,14 @@ export interface BodyLimits {
  * The whole body, never more than `maxBytes` of it in memory.
  * @throws {AppError} artifact.too-large (from the announced length already), endpoint.bad-request (encoded, stalled or cut off); aborts
  */
-export async function readBody(request: IncomingMessage, response: ServerResponse, limits: BodyLimits): Promise<Uint8Array> {
+export async function readBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  limits: BodyLimits,
+): Promise<Uint8Array> {
   const encoding = request.headers['content-encoding'] ?? 'identity';
-  if (encoding !== 'identity') throw new AppError('endpoint.bad-request', 'Encoded bodies are not taken: ciphertexts do not compress.');
+  if (encoding !== 'identity')
+    throw new AppError('endpoint.bad-request', 'Encoded bodies are not taken: ciphertexts do not compress.');
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > limits.maxBytes) throw tooLarge(limits.maxBytes);
   // Whoever asks first (curl, SDKs with large bodies) is told to go on only now that the request has been let in.

@@ -26,7 +26,10 @@ export async function serve({ args, programs, openEngine = openEndpointEngine }:
     Reflect.deleteProperty(process.env, tokenVariable);
     const stopped = untilStopped(given.isChild);
     const { deployment, threads } = given;
-    const engine = await openEngine({ deployment, ...(threads === undefined ? {} : { threads }) }, environmentOf(programs));
+    const engine = await openEngine(
+      { deployment, ...(threads === undefined ? {} : { threads }) },
+      environmentOf(programs),
+    );
     try {
       await run(given, engine, stopped);
     } finally {

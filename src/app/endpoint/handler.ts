@@ -33,7 +33,9 @@ interface Exchange {
   readonly signal: AbortSignal;
 }
 
-export function createHandler(options: EndpointOptions & { readonly limits: EndpointLimits; readonly gate: Gate }): Handler {
+export function createHandler(
+  options: EndpointOptions & { readonly limits: EndpointLimits; readonly gate: Gate },
+): Handler {
   const draining = new AbortController();
   const stopping = new AbortController();
   const context: Context = options;

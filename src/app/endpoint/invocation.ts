@@ -101,5 +101,6 @@ function checkResultKey({ query, evaluationKeys, result }: Extract<Invocation, {
 async function putResult(key: string, result: Uint8Array, { sources, signal }: InvocationContext): Promise<void> {
   const options = { signal, ifAbsent: !key.endsWith('.spr') };
   const written = await naming('The result', () => sources.store().write(key, result, options));
-  if (!written) throw new AppError('io.exists', 'There is an object at result_s3_path already, and its name does not end in .spr.');
+  if (!written)
+    throw new AppError('io.exists', 'There is an object at result_s3_path already, and its name does not end in .spr.');
 }

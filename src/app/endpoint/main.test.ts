@@ -9,7 +9,16 @@ import { encodeContainer } from '../../core/artifact/container.ts';
 const standIn = fileURLToPath(new URL('../../../test/programs/stand-in-endpoint.ts', import.meta.url));
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
 const token = 'a-long-enough-token';
-const header = { format: 'sealpoint.query', version: 1, deployment: 'd'.repeat(64), plan: 'latency', key: 'e'.repeat(64), job: '0'.repeat(32), index: 0, records: 1 };
+const header = {
+  format: 'sealpoint.query',
+  version: 1,
+  deployment: 'd'.repeat(64),
+  plan: 'latency',
+  key: 'e'.repeat(64),
+  job: '0'.repeat(32),
+  index: 0,
+  records: 1,
+};
 const query = encodeContainer(header, [], (bytes) => createHash('sha256').update(bytes).digest('hex'));
 
 interface Program {
@@ -23,7 +32,10 @@ const children: ChildProcess[] = [];
 
 async function start(args: readonly string[], { milliseconds = 0, ipc = false } = {}): Promise<Program> {
   const env = { ...process.env, STAND_IN_MS: String(milliseconds), SEALPOINT_TOKEN: token };
-  const child = spawn(process.execPath, [standIn, '--deployment', 'x', '--port', '0', ...args], { env, stdio: ['pipe', 'pipe', 'pipe', ...(ipc ? ['ipc' as const] : [])] });
+  const child = spawn(process.execPath, [standIn, '--deployment', 'x', '--port', '0', ...args], {
+    env,
+    stdio: ['pipe', 'pipe', 'pipe', ...(ipc ? ['ipc' as const] : [])],
+  });
   children.push(child);
   const ended = once(child, 'exit') as Promise<[number | null, string | null]>;
   let log = '';
@@ -40,7 +52,8 @@ async function post(port: number): Promise<Response> {
 }
 
 afterEach(() => {
-  for (const child of children.splice(0)) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+  for (const child of children.splice(0))
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
 });
 
 describe('the program of serve', () => {
@@ -84,7 +97,7 @@ describe('the program of serve', () => {
     expect(await ended).toEqual([0, null]);
   });
 
-  it('goes on when stdin closes and it is nobody\'s child', async () => {
+  it("goes on when stdin closes and it is nobody's child", async () => {
     const { child, port } = await start([]);
     child.stdin?.end();
     await new Promise((resolve) => setTimeout(resolve, 300));
@@ -100,6 +113,9 @@ describe('the program of serve', () => {
       return [code, JSON.parse(text.trim().split('\n').at(-1) ?? '')];
     };
     expect(await run(['--port', 'x', '--deployment', 'd'])).toMatchObject([2, { error: { code: 'usage.arguments' } }]);
-    expect(await run(['--deployment', '/no/such/deployment'])).toMatchObject([3, { error: { code: 'artifact.not-found' } }]);
+    expect(await run(['--deployment', '/no/such/deployment'])).toMatchObject([
+      3,
+      { error: { code: 'artifact.not-found' } },
+    ]);
   });
 });

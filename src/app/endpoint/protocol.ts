@@ -50,7 +50,12 @@ function parseJson(bytes: Uint8Array): Invocation {
   if (isPathStyle && isUriStyle) throw badRequest('The request mixes the fields of both protocols.');
   if (isPathStyle) {
     const fields = checked(pathStyle, document);
-    return { kind: 'paths', query: fields.query_s3_path, evaluationKeys: fields.key_s3_path, result: fields.result_s3_path };
+    return {
+      kind: 'paths',
+      query: fields.query_s3_path,
+      evaluationKeys: fields.key_s3_path,
+      result: fields.result_s3_path,
+    };
   }
   const fields = checked(uriStyle, document);
   return { kind: 'uris', query: fields.encrypted_query_uri, evaluationKeys: fields.evaluation_keys_uri };

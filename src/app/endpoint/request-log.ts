@@ -42,7 +42,8 @@ export function createRequestLog(request: IncomingMessage, write: (line: string)
     },
     end(status, error) {
       Object.assign(line, { status, seconds: rounded((performance.now() - startedAt) / 1000) });
-      if (error !== undefined) Object.assign(line, { code: error.code, ...(status >= 500 ? { detail: detailOf(error) } : {}) });
+      if (error !== undefined)
+        Object.assign(line, { code: error.code, ...(status >= 500 ? { detail: detailOf(error) } : {}) });
       write(JSON.stringify(line));
     },
   };

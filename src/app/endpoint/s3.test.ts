@@ -17,12 +17,25 @@ const keysBytes = Buffer.alloc(6 * 1024 * 1024, 'evaluation keys');
 /** Answers with query and keys: computing has its own tests. */
 const engine: EndpointEngine = {
   deployment,
-  evaluate: async (query, keys, options) => ({ result: Buffer.concat([query, await keys.load(key, options.signal)]), seconds: 0.5 }),
+  evaluate: async (query, keys, options) => ({
+    result: Buffer.concat([query, await keys.load(key, options.signal)]),
+    seconds: 0.5,
+  }),
   close: () => Promise.resolve(),
 };
 
 function queryBytes(changes: object = {}): Uint8Array<ArrayBuffer> {
-  const header = { format: 'sealpoint.query', version: 1, deployment, plan: 'latency', key, job: '0'.repeat(32), index: 0, records: 1, ...changes };
+  const header = {
+    format: 'sealpoint.query',
+    version: 1,
+    deployment,
+    plan: 'latency',
+    key,
+    job: '0'.repeat(32),
+    index: 0,
+    records: 1,
+    ...changes,
+  };
   return encodeContainer(header, [{ name: 'input', bytes: new Uint8Array(8) }], sha256);
 }
 
@@ -34,12 +47,17 @@ beforeAll(async () => {
   server = await startS3Server();
   for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) Reflect.deleteProperty(process.env, name);
   Object.assign(process.env, server.environment);
-  expect(process.env['AWS_ENDPOINT_URL'], 'an undefined endpoint would mean the real AWS').toMatch(/^http:\/\/127\.0\.0\.1:\d+$/u);
+  expect(process.env['AWS_ENDPOINT_URL'], 'an undefined endpoint would mean the real AWS').toMatch(
+    /^http:\/\/127\.0\.0\.1:\d+$/u,
+  );
   await server.createBucket('sealpoint-endpoint');
   store = openStore('s3://sealpoint-endpoint/team', { profile: 'owner' });
   await store.write('jobs/1/query-00000.spq', queryBytes(), { signal });
   await store.write(`keys/${key}/evaluation-keys.spk`, keysBytes, { signal });
-  const sources = createSources({ store: 's3://sealpoint-endpoint/team', openStore: (uri) => openStore(uri, { profile: 'owner' }) });
+  const sources = createSources({
+    store: 's3://sealpoint-endpoint/team',
+    openStore: (uri) => openStore(uri, { profile: 'owner' }),
+  });
   endpoint = await startEndpoint({ engine, sources, host: '127.0.0.1', port: 0, log: () => undefined });
 }, 300_000);
 
@@ -60,7 +78,11 @@ async function post(body: object | Uint8Array<ArrayBuffer>): Promise<Response> {
 describe('the endpoint over a real S3 server', () => {
   it('path style: reads from its store and puts the result there', async () => {
     const result_s3_path = 'jobs/1/result-00000.spr';
-    const answer = await post({ query_s3_path: 'jobs/1/query-00000.spq', key_s3_path: `keys/${key}/evaluation-keys.spk`, result_s3_path });
+    const answer = await post({
+      query_s3_path: 'jobs/1/query-00000.spq',
+      key_s3_path: `keys/${key}/evaluation-keys.spk`,
+      result_s3_path,
+    });
     expect(await answer.json()).toEqual({ status: 'completed', output_path: result_s3_path, seconds: 0.5 });
     const result = await store.read(result_s3_path, { signal, maxBytes: 2 ** 30 });
     expect(Buffer.compare(result, Buffer.concat([queryBytes(), keysBytes]))).toBe(0);
@@ -75,7 +97,10 @@ describe('the endpoint over a real S3 server', () => {
   });
 
   it('a query alone: with the URI in its header, or by the key id in the store', async () => {
-    for (const query of [queryBytes({ evaluationKeys: store.uriOf(`keys/${key}/evaluation-keys.spk`) }), queryBytes()]) {
+    for (const query of [
+      queryBytes({ evaluationKeys: store.uriOf(`keys/${key}/evaluation-keys.spk`) }),
+      queryBytes(),
+    ]) {
       const answer = await post(query);
       expect(Buffer.compare(Buffer.from(await answer.arrayBuffer()), Buffer.concat([query, keysBytes]))).toBe(0);
     }

@@ -1,82 +1,34 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeContainer } from '../../core/artifact/container.ts';
+import {
+  deployment,
+  job,
+  key,
+  keysBytes,
+  queryBytes,
+  standInEngine,
+  type StandIn,
+} from '../../../test/programs/stand-in-engine.ts';
 import { AppError, type ErrorCode } from '../../core/error.ts';
-import type { EndpointEngine } from '../../service/endpoint-engine.ts';
 import { openStore } from '../../service/stores.ts';
 import type { EndpointLimits } from './options.ts';
 import { startEndpoint, type RunningEndpoint } from './serve.ts';
 import { createSources } from './sources.ts';
-
-const deployment = 'd'.repeat(64);
-const key = 'e'.repeat(64);
-const job = '0'.repeat(32);
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-const keysBytes = Buffer.from('evaluation keys');
-
-function queryBytes(changes: object = {}): Uint8Array<ArrayBuffer> {
-  const header = { format: 'sealpoint.query', version: 1, deployment, plan: 'latency', key, job, index: 0, records: 1, ...changes };
-  return encodeContainer(header, [{ name: 'input', bytes: new Uint8Array([1, 2, 3]) }], sha256);
-}
-
-/** Answers with the query and the keys, one behind the other, so that tests see what reached it. */
-interface StandIn extends EndpointEngine {
-  /** Requests inside wait until it is called. */
-  hold(): () => void;
-  fail: AppError | Error | undefined;
-  readonly started: () => number;
-  readonly aborted: () => number;
-}
-
-function standInEngine(): StandIn {
-  let gate: Promise<void> = Promise.resolve();
-  let started = 0;
-  let aborted = 0;
-  const engine: StandIn = {
-    deployment,
-    fail: undefined,
-    started: () => started,
-    aborted: () => aborted,
-    hold() {
-      const { promise, resolve } = Promise.withResolvers<undefined>();
-      gate = promise;
-      return () => {
-        resolve(undefined);
-      };
-    },
-    async evaluate(query, keys, { signal }) {
-      started += 1;
-      const stop = Promise.withResolvers<never>();
-      const onAbort = (): void => {
-        aborted += 1;
-        stop.reject(signal.reason as Error);
-      };
-      signal.addEventListener('abort', onAbort);
-      stop.promise.catch(() => undefined);
-      await Promise.race([gate, stop.promise]);
-      signal.removeEventListener('abort', onAbort);
-      if (engine.fail !== undefined) throw engine.fail;
-      const loaded = await keys.load(key, signal);
-      return { result: Buffer.concat([query, loaded]), seconds: 0.25 };
-    },
-    close: () => Promise.resolve(),
-  };
-  return engine;
-}
 
 let root: string;
 let engine: StandIn;
 let endpoint: RunningEndpoint;
 let lines: string[];
 
-async function start(options: { readonly limits?: Partial<EndpointLimits>; readonly token?: string; readonly withoutRoot?: boolean } = {}): Promise<void> {
+async function start(
+  options: { readonly limits?: Partial<EndpointLimits>; readonly token?: string; readonly withoutRoot?: boolean } = {},
+): Promise<void> {
   const sources = createSources({ root: options.withoutRoot === true ? undefined : root, openStore });
   endpoint = await startEndpoint({
     engine,
@@ -92,7 +44,10 @@ async function start(options: { readonly limits?: Partial<EndpointLimits>; reado
 const url = (path = '/invocations'): string => `http://127.0.0.1:${String(endpoint.port)}${path}`;
 const uriOf = (path: string): string => pathToFileURL(join(root, path)).href;
 
-async function post(body: object | string | Uint8Array<ArrayBuffer>, init: { readonly type?: string; readonly headers?: Record<string, string>; readonly signal?: AbortSignal } = {}): Promise<Response> {
+async function post(
+  body: object | string | Uint8Array<ArrayBuffer>,
+  init: { readonly type?: string; readonly headers?: Record<string, string>; readonly signal?: AbortSignal } = {},
+): Promise<Response> {
   const isBytes = body instanceof Uint8Array;
   const type = init.type ?? (isBytes ? 'application/octet-stream' : 'application/json');
   return await fetch(url(), {
@@ -115,7 +70,11 @@ async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-const pathRequest = { query_s3_path: 'jobs/1/query-00000.spq', key_s3_path: 'keys/k/evaluation-keys.spk', result_s3_path: 'jobs/1/result-00000.spr' };
+const pathRequest = {
+  query_s3_path: 'jobs/1/query-00000.spq',
+  key_s3_path: 'keys/k/evaluation-keys.spk',
+  result_s3_path: 'jobs/1/result-00000.spr',
+};
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'sealpoint-endpoint-'));
@@ -142,24 +101,33 @@ describe('the protocols', () => {
   it('path style: puts the result into the store and says where', async () => {
     await start();
     const answer = await post(pathRequest);
-    expect([answer.status, await answer.json()]).toEqual([200, { status: 'completed', output_path: pathRequest.result_s3_path, seconds: 0.25 }]);
+    expect([answer.status, await answer.json()]).toEqual([
+      200,
+      { status: 'completed', output_path: pathRequest.result_s3_path, seconds: 0.25 },
+    ]);
     const result = await readFile(join(root, pathRequest.result_s3_path));
     expect(Buffer.compare(result, Buffer.concat([queryBytes(), keysBytes]))).toBe(0);
   });
 
   it('URI style: answers with the result itself', async () => {
     await start();
-    const answer = await post({ evaluation_keys_uri: uriOf('keys/k/evaluation-keys.spk'), encrypted_query_uri: uriOf('jobs/1/query-00000.spq') });
+    const answer = await post({
+      evaluation_keys_uri: uriOf('keys/k/evaluation-keys.spk'),
+      encrypted_query_uri: uriOf('jobs/1/query-00000.spq'),
+    });
     expect(answer.headers.get('content-type')).toBe('application/octet-stream');
     expect(Buffer.compare(Buffer.from(await answer.arrayBuffer()), Buffer.concat([queryBytes(), keysBytes]))).toBe(0);
   });
 
-  it.each(['application/octet-stream', 'application/x-whatever'])('a query alone, as %s: its header names the keys', async (type) => {
-    await start();
-    const query = queryBytes({ evaluationKeys: uriOf('keys/k/evaluation-keys.spk') });
-    const answer = await post(query, { type });
-    expect(Buffer.compare(Buffer.from(await answer.arrayBuffer()), Buffer.concat([query, keysBytes]))).toBe(0);
-  });
+  it.each(['application/octet-stream', 'application/x-whatever'])(
+    'a query alone, as %s: its header names the keys',
+    async (type) => {
+      await start();
+      const query = queryBytes({ evaluationKeys: uriOf('keys/k/evaluation-keys.spk') });
+      const answer = await post(query, { type });
+      expect(Buffer.compare(Buffer.from(await answer.arrayBuffer()), Buffer.concat([query, keysBytes]))).toBe(0);
+    },
+  );
 
   it('a query alone without a URI: the keys lie where the store keeps them', async () => {
     await mkdir(join(root, 'keys', key));
@@ -177,11 +145,14 @@ describe('the protocols', () => {
     expect(await readFile(join(root, 'jobs/1/job.json'), 'utf8')).toBe('{}');
   });
 
-  it.each(['models/m/server/server.zip', 'keys/k/evaluation-keys.spk', pathRequest.query_s3_path])('writes no result to %s', async (path) => {
-    await start();
-    await expectError(await post({ ...pathRequest, result_s3_path: path }), 400, 'endpoint.bad-request');
-    expect(engine.started()).toBe(0);
-  });
+  it.each(['models/m/server/server.zip', 'keys/k/evaluation-keys.spk', pathRequest.query_s3_path])(
+    'writes no result to %s',
+    async (path) => {
+      await start();
+      await expectError(await post({ ...pathRequest, result_s3_path: path }), 400, 'endpoint.bad-request');
+      expect(engine.started()).toBe(0);
+    },
+  );
 });
 
 describe('refusals', () => {
@@ -194,18 +165,24 @@ describe('refusals', () => {
     ['a missing field', JSON.stringify({ query_s3_path: 'a', key_s3_path: 'b' })],
     ['a field that is no text', JSON.stringify({ evaluation_keys_uri: 1, encrypted_query_uri: 's3://b/k' })],
     ['fields of both', JSON.stringify({ ...pathRequest, evaluation_keys_uri: 's3://b/k' })],
-    ['a URI of another kind', JSON.stringify({ evaluation_keys_uri: 's3://b/k', encrypted_query_uri: 'http://169.254.169.254/latest' })],
+    [
+      'a URI of another kind',
+      JSON.stringify({ evaluation_keys_uri: 's3://b/k', encrypted_query_uri: 'http://169.254.169.254/latest' }),
+    ],
     ['a bucket without a key', JSON.stringify({ evaluation_keys_uri: 's3://b/k', encrypted_query_uri: 's3://b' })],
   ])('400 for %s', async (_, body) => {
     await start();
     await expectError(await post(body), 400, 'endpoint.bad-request');
   });
 
-  it.each(['jobs/1/../../../etc/passwd', '../outside', '/etc/passwd', 'jobs//1', ''])('refuses the key %j on both sides', async (path) => {
-    await start();
-    expect((await post({ ...pathRequest, query_s3_path: path })).status).toBe(400);
-    expect((await post({ ...pathRequest, result_s3_path: path })).status).toBe(400);
-  });
+  it.each(['jobs/1/../../../etc/passwd', '../outside', '/etc/passwd', 'jobs//1', ''])(
+    'refuses the key %j on both sides',
+    async (path) => {
+      await start();
+      expect((await post({ ...pathRequest, query_s3_path: path })).status).toBe(400);
+      expect((await post({ ...pathRequest, result_s3_path: path })).status).toBe(400);
+    },
+  );
 
   it('refuses URIs that leave the root by "..", by encoding, by a neighbour or by a link', async () => {
     const outside = await mkdtemp(join(tmpdir(), 'sealpoint-outside-'));
@@ -214,7 +191,16 @@ describe('refusals', () => {
     await symlink(join(outside, 'query'), join(root, 'file'));
     await start();
     const base = pathToFileURL(root).href;
-    const uris = [`${base}/../${outside.split('/').at(-1) ?? ''}/query`, `${base}/%2e%2e/x`, `${base}/a/.%2E/x`, `${base}-other/x`, pathToFileURL(join(outside, 'query')).href, `${base}/link/query`, `${base}/file`, base];
+    const uris = [
+      `${base}/../${outside.split('/').at(-1) ?? ''}/query`,
+      `${base}/%2e%2e/x`,
+      `${base}/a/.%2E/x`,
+      `${base}-other/x`,
+      pathToFileURL(join(outside, 'query')).href,
+      `${base}/link/query`,
+      `${base}/file`,
+      base,
+    ];
     for (const encrypted_query_uri of uris) {
       const answer = await post({ evaluation_keys_uri: uriOf('keys/k/evaluation-keys.spk'), encrypted_query_uri });
       await expectError(answer, 400, 'store.outside-root');
@@ -230,14 +216,22 @@ describe('refusals', () => {
 
   it('refuses files and keys where no root was given', async () => {
     await start({ withoutRoot: true });
-    await expectError(await post({ evaluation_keys_uri: 'file:///a', encrypted_query_uri: 'file:///b' }), 400, 'endpoint.bad-request');
+    await expectError(
+      await post({ evaluation_keys_uri: 'file:///a', encrypted_query_uri: 'file:///b' }),
+      400,
+      'endpoint.bad-request',
+    );
     await expectError(await post(pathRequest), 400, 'endpoint.bad-request');
   });
 
   it('404 for missing objects, saying which, and for other paths and methods', async () => {
     await start();
-    expect(await expectError(await post({ ...pathRequest, query_s3_path: 'jobs/1/no.spq' }), 404, 'store.not-found')).toContain('query');
-    expect(await expectError(await post({ ...pathRequest, key_s3_path: 'keys/no.spk' }), 404, 'store.not-found')).toContain('evaluation keys');
+    expect(
+      await expectError(await post({ ...pathRequest, query_s3_path: 'jobs/1/no.spq' }), 404, 'store.not-found'),
+    ).toContain('query');
+    expect(
+      await expectError(await post({ ...pathRequest, key_s3_path: 'keys/no.spk' }), 404, 'store.not-found'),
+    ).toContain('evaluation keys');
     await expectError(await fetch(url('/'), { method: 'POST' }), 404, 'endpoint.not-found');
     await expectError(await fetch(url()), 404, 'endpoint.not-found');
     await expectError(await fetch(url('/ping'), { method: 'POST' }), 404, 'endpoint.not-found');
@@ -276,10 +270,14 @@ describe('refusals', () => {
     await expectError(await post(`{"x":"${'y'.repeat(500)}"}`), 413, 'artifact.too-large');
     await expectError(await post(pathRequest), 413, 'store.too-large');
     const chunked = await new Promise<number | undefined>((resolve, reject) => {
-      const request = httpRequest(url(), { method: 'POST', headers: { 'content-type': 'application/octet-stream' } }, (answer) => {
-        answer.resume();
-        resolve(answer.statusCode);
-      });
+      const request = httpRequest(
+        url(),
+        { method: 'POST', headers: { 'content-type': 'application/octet-stream' } },
+        (answer) => {
+          answer.resume();
+          resolve(answer.statusCode);
+        },
+      );
       request.on('error', reject);
       request.write(Buffer.alloc(600));
       request.write(Buffer.alloc(600));
@@ -289,36 +287,26 @@ describe('refusals', () => {
 
   it('refuses encoded bodies', async () => {
     await start();
-    await expectError(await post(queryBytes(), { headers: { 'content-encoding': 'gzip' } }), 400, 'endpoint.bad-request');
-  });
-
-  it('survives any body, and answers each with JSON and a status of the client', async () => {
-    await start();
-    const bytes = fc.uint8Array({ maxLength: 300 }).map((value) => new Uint8Array(value));
-    const withMagic = bytes.map((value) => new Uint8Array(Buffer.concat([Buffer.from('SEALPT01'), value])));
-    const altered = fc.tuple(fc.nat(), fc.nat(255)).map(([at, value]) => {
-      const query = queryBytes();
-      query[at % (query.length - 8)] = value;
-      return query.slice(0, query.length - (at % 9));
-    });
-    const types = fc.constantFrom('application/json', 'application/octet-stream', 'text/plain', ';;;');
-    await fc.assert(
-      fc.asyncProperty(fc.oneof(bytes, withMagic, altered, fc.json().map((text) => new Uint8Array(Buffer.from(text)))), types, async (body, type) => {
-        const answer = await post(body, { type });
-        const text = await answer.text();
-        expect(answer.status === 200 || [400, 404].includes(answer.status)).toBe(true);
-        if (answer.status !== 200) expect(JSON.parse(text)).toHaveProperty('error.code');
-      }),
-      { numRuns: 150 },
+    await expectError(
+      await post(queryBytes(), { headers: { 'content-encoding': 'gzip' } }),
+      400,
+      'endpoint.bad-request',
     );
-    expect((await fetch(url('/ping'))).status).toBe(200);
-  }, 60_000);
+  });
 });
 
 describe('the token', () => {
   it('is wanted for everything but the health check', async () => {
     await start({ token: 'a-long-enough-token' });
-    for (const authorization of [undefined, '', 'Bearer', 'Bearer wrong', 'Basic a-long-enough-token', 'Bearer a-long-enough-token2', 'a-long-enough-token']) {
+    for (const authorization of [
+      undefined,
+      '',
+      'Bearer',
+      'Bearer wrong',
+      'Basic a-long-enough-token',
+      'Bearer a-long-enough-token2',
+      'a-long-enough-token',
+    ]) {
       const answer = await post(pathRequest, authorization === undefined ? {} : { headers: { authorization } });
       expect(answer.headers.get('www-authenticate')).toBe('Bearer');
       await expectError(answer, 401, 'endpoint.unauthorized');
@@ -333,7 +321,9 @@ describe('load', () => {
   it('computes a bounded number at once, lets a bounded number wait, and sends the rest away with a time to come back', async () => {
     const release = engine.hold();
     await start({ limits: { running: 2, waiting: 3 } });
-    const inside = Array.from({ length: 5 }, () => post(queryBytes({ evaluationKeys: uriOf('keys/k/evaluation-keys.spk') })));
+    const inside = Array.from({ length: 5 }, () =>
+      post(queryBytes({ evaluationKeys: uriOf('keys/k/evaluation-keys.spk') })),
+    );
     await until(() => engine.started() === 2);
     // Bodies of the waiting ones may still be arriving: they are inside as soon as their headers are.
     let busy = await post(pathRequest);
@@ -360,13 +350,19 @@ describe('load', () => {
     release();
     expect((await second).status).toBe(200);
     await until(() => lines.length === 2);
-    expect(lines.map((line) => (JSON.parse(line) as { status: number }).status).toSorted((a, b) => a - b)).toEqual([200, 499]);
+    expect(lines.map((line) => (JSON.parse(line) as { status: number }).status).toSorted((a, b) => a - b)).toEqual([
+      200, 499,
+    ]);
   });
 
   it('does not wait for a client that stops in the middle of its body or of its headers', async () => {
     await start({ limits: { idleMs: 100, headersMs: 300, requestMs: 2_000 } });
     const answers = await Promise.all(
-      ['POST /invocations HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf', 'POST /invocations HTTP/1.1\r\nhost:', 'NONSENSE\r\n\r\n'].map(
+      [
+        'POST /invocations HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf',
+        'POST /invocations HTTP/1.1\r\nhost:',
+        'NONSENSE\r\n\r\n',
+      ].map(
         (text) =>
           new Promise<string>((resolve) => {
             const socket = connect(endpoint.port, '127.0.0.1', () => socket.write(text));
@@ -389,7 +385,12 @@ describe('load', () => {
     const exchange = (authorization: string): Promise<readonly [boolean, number | undefined]> =>
       new Promise((resolve, reject) => {
         const body = queryBytes({ evaluationKeys: uriOf('keys/k/evaluation-keys.spk') });
-        const headers = { expect: '100-continue', authorization, 'content-type': 'application/octet-stream', 'content-length': body.length };
+        const headers = {
+          expect: '100-continue',
+          authorization,
+          'content-type': 'application/octet-stream',
+          'content-length': body.length,
+        };
         let isAsked = false;
         const request = httpRequest(url(), { method: 'POST', headers }, (answer) => {
           answer.resume();
@@ -446,7 +447,13 @@ describe('the end', () => {
 
   it('says when the port is taken', async () => {
     await start();
-    const again = startEndpoint({ engine, sources: createSources({ openStore }), host: '127.0.0.1', port: endpoint.port, log: () => undefined });
+    const again = startEndpoint({
+      engine,
+      sources: createSources({ openStore }),
+      host: '127.0.0.1',
+      port: endpoint.port,
+      log: () => undefined,
+    });
     await expect(again).rejects.toMatchObject({ code: 'endpoint.unavailable' });
   });
 });
@@ -457,12 +464,25 @@ describe('the log', () => {
     await mkdir(join(root, marker));
     await writeFile(join(root, marker, 'q.spq'), queryBytes());
     await start({ token: `token-${marker}` });
-    await post({ ...pathRequest, query_s3_path: `${marker}/q.spq` }, { headers: { authorization: `Bearer token-${marker}` } });
+    await post(
+      { ...pathRequest, query_s3_path: `${marker}/q.spq` },
+      { headers: { authorization: `Bearer token-${marker}` } },
+    );
     await post({ [marker]: marker });
     await fetch(url(`/${marker}?${marker}`));
     await until(() => lines.length === 3);
     expect(lines.join('')).not.toContain(marker);
-    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ method: 'POST', path: '/invocations', kind: 'paths', job, index: 0, key, records: 1, status: 200, evaluateSeconds: 0.25 });
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      method: 'POST',
+      path: '/invocations',
+      kind: 'paths',
+      job,
+      index: 0,
+      key,
+      records: 1,
+      status: 200,
+      evaluateSeconds: 0.25,
+    });
     expect(JSON.parse(lines[1] ?? '')).toMatchObject({ status: 401, code: 'endpoint.unauthorized' });
   });
 });

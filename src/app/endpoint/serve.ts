@@ -93,7 +93,12 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
     return;
   }
   const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-  const body = JSON.stringify({ error: { code: 'endpoint.bad-request', message: isLate ? 'The request took too long to arrive.' : 'This is no HTTP request.' } });
+  const body = JSON.stringify({
+    error: {
+      code: 'endpoint.bad-request',
+      message: isLate ? 'The request took too long to arrive.' : 'This is no HTTP request.',
+    },
+  });
   const head = `HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${String(Buffer.byteLength(body))}\r\n\r\n`;
   socket.end(head + body, () => socket.destroy());
 }

@@ -45,7 +45,10 @@ export function createSources(options: SourceOptions): Sources {
       if (bucket !== undefined && key !== undefined) return await bucketStore(bucket).read(key, transfer);
       if (!uri.startsWith('file://')) throw badUri(uri);
       if (root === undefined || rootStore === undefined) {
-        throw new AppError('endpoint.bad-request', 'This server was started without a root folder; file:// URIs are refused.');
+        throw new AppError(
+          'endpoint.bad-request',
+          'This server was started without a root folder; file:// URIs are refused.',
+        );
       }
       return await rootStore.read(await keyBelow(root, uri), transfer);
     },
