@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, readdir, rm } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { importModel } from '../src/core/model/import.ts';
+import { clearScores } from '../src/core/model/score.ts';
+import { toAppError } from '../src/core/error.ts';
+import { bindColumns, nameColumns } from '../src/core/table/bind.ts';
+import { preprocessRows } from '../src/core/table/preprocess.ts';
+import { programsOf } from '../src/app/programs.ts';
+import { openDataFile } from '../src/io/data-file.ts';
+import { compileModel } from '../src/service/compile.ts';
+import { createKeySet } from '../src/service/create-key-set.ts';
+import type { Environment, Running } from '../src/service/environment.ts';
+import { runJob } from '../src/service/run.ts';
+import { inRepository } from './paths.ts';
+
+/** npm run demo: a model and 143 records from resources/, encrypted, evaluated by a server that never sees them, decrypted, compared. */
+const input = inRepository('resources/breast-cancer');
+const output = inRepository('demo-output');
+const [model, calibration, data] = [join(input, 'logistic.onnx'), join(input, 'calibration.csv'), join(input, 'data.csv')];
+const predictions = join(output, 'predictions.csv');
+
+const abort = new AbortController();
+process.once('SIGINT', () => {
+  abort.abort();
+});
+const running: Running = { signal: abort.signal, onProgress: () => undefined };
+// The demo's keys protect nothing and live under a passphrase that nobody needs to know.
+const passphrase = randomBytes(16).toString('hex');
+const environment: Environment = {
+  home: join(output, 'home'),
+  programs: programsOf(),
+  askPassphrase: () => Promise.resolve(passphrase),
+  log: () => undefined,
+};
+
+try {
+  await demo();
+} catch (error) {
+  const { code, message, hint } = toAppError(error);
+  console.error(`The demo failed: ${message} (${code})${hint === undefined ? '' : `\n${hint}`}`);
+  process.exitCode = 1;
+}
+
+async function demo(): Promise<void> {
+  const started = performance.now();
+  await rm(output, { recursive: true, force: true });
+  say('Sealpoint demo: breast-cancer diagnosis by logistic regression, on records that the server never sees.\n');
+
+  say('1. compile    the model owner turns the model into a deployment, and proves it on encrypted rows');
+  const deployment = await compileModel(
+    { model, calibration, output: join(output, 'deployment'), mode: 'auto', reveal: 'nothing', maxError: 1e-3, minAgreement: 0.99 },
+    environment,
+    running,
+  );
+  for (const plan of deployment.plans) {
+    const parameters = `${plan.scheme.toUpperCase()} N=${String(plan.polyModulusDegree)}, log q = ${plan.coeffModulusBits.join('+')}`;
+    say(`              ${plan.mode.padEnd(10)} ${plan.packing}, ${parameters}, ${String(plan.securityBits)}-bit security`);
+  }
+  say('2. keys       the data owner makes a key set; secret keys stay in an encrypted file on this machine');
+  const keySet = await createKeySet({ deployment: deployment.path, name: 'demo' }, environment, running);
+  say(`              ${keySet.name}: public part ${kilobytes(keySet.bytes.evaluationKeys)}`);
+  say('3. run        encrypt, evaluate in a server process over HTTP, decrypt, verify');
+  const run = await runJob({ data, deployment: deployment.path, key: 'demo', output: predictions }, environment, running);
+  const { seconds, bytes } = run;
+  say(`              ${String(run.records)} records in ${String(run.queries)} query, ${String(run.verified)} canaries verified`);
+  say(`              encrypt ${ms(seconds.encrypt)}, evaluate ${ms(seconds.evaluate)}, decrypt ${ms(seconds.decrypt)}, all ${seconds.total.toFixed(1)} s`);
+  say(`              sent ${kilobytes(bytes.sent)}, received ${kilobytes(bytes.received)}\n`);
+
+  await compare();
+  await whatTheServerSaw(run.job);
+  say(`\nFiles: ${relative(process.cwd(), predictions)} and beside it. Whole demo: ${((performance.now() - started) / 1000).toFixed(1)} s.`);
+}
+
+/** Predictions that went through encryption beside the plaintext model's. */
+async function compare(): Promise<void> {
+  const lines = (await readFile(predictions, 'utf8')).trim().split('\n').slice(1);
+  const encrypted = lines.map((line) => line.split(','));
+  const clear = await plaintextScores();
+  say('row  label  probability  score decrypted  score in the clear');
+  for (const [row, [score, , probability, label]] of encrypted.slice(0, 5).entries()) {
+    const cells = [label ?? '', Number(probability).toFixed(5), Number(score).toFixed(5), (clear[row] ?? 0).toFixed(5)];
+    say(`${String(row + 1).padStart(3)}  ${(cells[0] ?? '').padStart(5)}  ${(cells[1] ?? '').padStart(11)}  ${(cells[2] ?? '').padStart(15)}  ${(cells[3] ?? '').padStart(18)}`);
+  }
+  const errors = encrypted.map(([score], row) => Math.abs(Number(score) - (clear[row] ?? Number.NaN)));
+  const agreeing = encrypted.filter((cells, row) => Number(cells[3]) === ((clear[row] ?? 0) > 0 ? 1 : 0)).length;
+  say(`     … ${String(encrypted.length)} rows; labels equal to the plaintext model: ${String(agreeing)} of ${String(encrypted.length)}; largest score error ${Math.max(...errors).toExponential(1)}`);
+}
+
+async function plaintextScores(): Promise<Float64Array> {
+  const source = await openDataFile(data, running);
+  const named = nameColumns(importModel(model, await readFile(model)), source.header, data);
+  const bound = bindColumns(named.preprocessing, source.header, data);
+  const scores: number[] = [];
+  for await (const batch of source.batches(running.signal)) {
+    scores.push(...clearScores(named.body, preprocessRows(bound, batch, data).values, batch.rows.length));
+  }
+  return Float64Array.from(scores);
+}
+
+/** Everything in the store, which is all that the server could read. */
+async function whatTheServerSaw(job: string): Promise<void> {
+  const store = join(environment.home, 'store');
+  say('\nWhat the server saw:');
+  for (const folder of [join('keys'), join('jobs', job)]) {
+    for (const entry of await readdir(join(store, folder), { withFileTypes: true, recursive: true })) {
+      if (!entry.isFile()) continue;
+      const file = await readFile(join(entry.parentPath, entry.name));
+      const about = entry.name.endsWith('.json') ? 'ids, counts, states' : `${entropyBits(file).toFixed(2)} bits of entropy a byte`;
+      say(`  ${entry.name.padEnd(22)} ${kilobytes(file.length).padStart(9)}  ${about}`);
+    }
+  }
+}
+
+/** Ciphertexts look like noise: close to 8. */
+function entropyBits(bytes: Uint8Array): number {
+  const counts = new Float64Array(256);
+  for (const byte of bytes) counts[byte] = (counts[byte] ?? 0) + 1;
+  return counts.reduce((sum, count) => (count === 0 ? sum : sum - (count / bytes.length) * Math.log2(count / bytes.length)), 0);
+}
+
+function kilobytes(bytes: number): string {
+  return `${(bytes / 1000).toFixed(1)} kB`;
+}
+
+function ms(seconds: number): string {
+  return `${(seconds * 1000).toFixed(0)} ms`;
+}
+
+function say(line: string): void {
+  console.log(line);
+}
