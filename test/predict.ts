@@ -19,7 +19,7 @@ export function predictTable(model: Model, { file, header, rows }: TestTable): R
 export interface Disagreement {
   /** The largest error of a score, probability or value over max(1, the row's largest of that kind). */
   readonly error: number;
-  /** Rows whose label is another. */
+  /** Rows whose label is another; an empty one stands for a tie, where any will do. */
   readonly labels: number;
   readonly missingColumns: readonly string[];
 }
@@ -33,7 +33,7 @@ export function disagreement(predictions: ReadonlyMap<string, readonly Cell[]>, 
     return rows.map((row, number) => rowError(columns.map(({ name, index }) => [Number(predictions.get(name)?.[number]), Number(row[index])])));
   });
   const at = header.indexOf('label');
-  const labels = at < 0 ? 0 : rows.filter((row, number) => String(predictions.get('label')?.[number]) !== row[at]).length;
+  const labels = at < 0 ? 0 : rows.filter((row, number) => row[at] !== '' && String(predictions.get('label')?.[number]) !== row[at]).length;
   return { error: errors.reduce((largest, error) => (error <= largest ? largest : error), 0), labels, missingColumns };
 }
 

@@ -46,7 +46,13 @@ function numbers(section: Section, key: string, { name, length }: { readonly nam
   if (text === undefined) throw invalid(`${name} has no "${key}"`);
   const items = text.split(' ').filter((item) => item !== '');
   if (items.length !== length) throw invalid(`${name}: "${key}" has ${String(items.length)} entries where ${String(length)} are needed`);
-  return items.map((item) => Number(item));
+  return items.map(parseNumber);
+}
+
+/** LightGBM writes infinite thresholds: everything but a missing value goes left of `inf`. */
+function parseNumber(item: string): number {
+  if (item === 'inf') return Infinity;
+  return item === '-inf' ? -Infinity : Number(item);
 }
 
 function invalid(what: string): AppError {

@@ -157,7 +157,8 @@ function linearModel(learner: Learner): Model {
     }
   }
   const rowStart = Uint32Array.from({ length: outputs + 1 }, (_, output) => output * features);
-  const bias = base.map((value, output) => value + (weights[features * outputs + output] ?? 0));
+  // XGBoost's linear booster adds the first class's base score to all of them (measured on 3.2).
+  const bias = base.map((_, output) => (base[0] ?? 0) + (weights[features * outputs + output] ?? 0));
   const matrix = { rows: outputs, columns: features, rowStart, columnIndex, values };
   const body: AffineChain = {
     kind: 'affine-chain',
