@@ -85,6 +85,11 @@ function scaledFeatures(affine: Affine): ScaledFeature[] | undefined {
   return features;
 }
 
+/** Categories that must all be known stay features even where the model ignores one of them (it is the others' absence). */
+export function keepKnownCategories({ seeds, refuseUnknown, used }: FeatureTable): void {
+  for (const [feature, seed] of seeds.entries()) if (seed.kind === 'one-hot' && refuseUnknown.has(seed.column)) used.add(feature);
+}
+
 /** The affine map meets a matrix: its features are read, scaled as they arrive there. */
 export function markUsed(affine: Affine, table: FeatureTable): void {
   if (affine.source.kind !== 'columns') return;

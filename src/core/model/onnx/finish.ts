@@ -1,7 +1,7 @@
 import { AppError } from '../../error.ts';
 import type { AffineChain, AffineLayer, ActivationLayer, Feature, Model, Preprocessing, SparseMatrix, Task } from '../ir.ts';
 import { forEachInRow, rowBuilder } from '../sparse.ts';
-import { type FeatureTable, markUsed, scaleFeature } from './features.ts';
+import { type FeatureTable, keepKnownCategories, markUsed, scaleFeature } from './features.ts';
 import { endOfTensor, logistic, numbered } from './outcome.ts';
 import type { Affine, LabelValue, NormalizedSource, Outcome, Scores, TensorValue, Value } from './value.ts';
 
@@ -25,13 +25,18 @@ export function finishModel(outputs: readonly Value[], features: FeatureTable, o
     return { preprocessing, body: chainOf(layers), task };
   }
   markUsed(root, features);
+  keepKnownCategories(features);
   const { preprocessing, first } = columnPreprocessing(features, layers[0] ?? affineLayer(root));
   return { preprocessing, body: chainOf([first, ...layers.slice(1)]), task };
 }
 
 function endOf(outputs: readonly Value[], options: FinishOptions): End {
   const label = outputs.find((value): value is LabelValue => value.kind === 'label');
-  const outcomes = outputs.flatMap((value): Outcome[] => (value.kind === 'outcome' ? [value] : value.kind === 'label' ? [value.outcome] : []));
+  // Probabilities that the graph puts out say more than those its label was told by.
+  const outcomes = [
+    ...outputs.filter((value): value is Outcome => value.kind === 'outcome'),
+    ...outputs.flatMap((value) => (value.kind === 'label' ? [value.outcome] : [])),
+  ];
   const tensors = outputs.filter((value): value is TensorValue => value.kind === 'tensor').map(plainEnd);
   const outcome = outcomes.find(({ task }) => task.kind !== 'classification' || task.probabilities) ?? outcomes[0];
   const ends = [...outcomes.map(({ scores }) => scores), ...tensors.map(({ affine }): Scores => ({ kind: 'affine', affine }))];

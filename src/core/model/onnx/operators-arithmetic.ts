@@ -1,4 +1,5 @@
 import { scaleRows } from '../sparse.ts';
+import { lineBetween, settle } from './settle.ts';
 import { invalid, unsupported } from './attributes.ts';
 import {
   type NodeContext,
@@ -13,11 +14,12 @@ import {
   settleAt,
   tensorAt,
 } from './context.ts';
-import { type Elementwise, addFunctions, constantFunction, multiplyFunctions, unchanged } from './elementwise.ts';
+import { type Elementwise, addFunctions, addPolynomials, multiplyPolynomials, constantFunction, multiplyFunctions, unchanged } from './elementwise.ts';
 import { broadcastDims, broadcastMap, sizeOf } from './shape.ts';
 import { type Constant, type NumberArray, finiteNumbers, numberConstant } from './tensor.ts';
 import { addAffines } from './operators-join.ts';
-import type { TensorValue, Value } from './value.ts';
+import { normalizeEnd } from './outcome.ts';
+import type { Outcome, TensorValue, Value } from './value.ts';
 
 type Sign = 'Add' | 'Sub' | 'Mul' | 'Div';
 
@@ -25,12 +27,13 @@ export const arithmeticOperators: Readonly<Record<string, Operator>> = {
   Add: (context) => [binary(context, 'Add')],
   Sub: (context) => [binary(context, 'Sub')],
   Mul: (context) => [binary(context, 'Mul')],
-  Div: (context) => [binary(context, 'Div')],
+  Div: (context) => [normalized(context) ?? binary(context, 'Div')],
   Sum: (context) => [sum(context)],
   Neg: (context) => [onConstant(context, (x) => -x) ?? combine(context, 'Mul', [tensorAt(context, 0), scalar(-1)])],
   Pow: (context) => [power(context)],
+  Not: (context) => [onlyConstant(context, (x) => (x === 0 ? 1 : 0))],
   Sqrt: (context) => [onlyConstant(context, Math.sqrt)],
-  Reciprocal: (context) => [onlyConstant(context, (x) => 1 / x)],
+  Reciprocal: (context) => [onConstant(context, (x) => 1 / x) ?? reciprocal(context, tensorAt(context, 0))],
   Abs: (context) => [onlyConstant(context, Math.abs)],
 };
 
@@ -57,12 +60,12 @@ function sum(context: NodeContext): Value {
 export function combine(context: NodeContext, sign: Sign, [a, b]: readonly [Constant | TensorValue, Constant | TensorValue]): Constant | TensorValue {
   if (a.kind === 'constant') return b.kind === 'constant' ? foldConstants(context, sign, [a, b]) : constantFirst(context, sign, [a, b]);
   if (b.kind === 'constant') return withConstant(context, sign, [a, b]);
-  if (sign === 'Div') throw unsupported(context.node, 'it divides by a value that depends on the data');
+  if (sign === 'Div') return divideTensors(context, a, b);
   return sign === 'Mul' ? multiplyTensors(context, a, b) : addTensors(context, [a, b], sign === 'Add' ? 1 : -1);
 }
 
 function constantFirst(context: NodeContext, sign: Sign, [a, b]: readonly [Constant, TensorValue]): TensorValue {
-  if (sign === 'Div') throw unsupported(context.node, 'it divides by a value that depends on the data');
+  if (sign === 'Div') return withConstant(context, 'Mul', [reciprocal(context, b), a]);
   const second = sign === 'Sub' ? withConstant(context, 'Mul', [b, scalar(-1)]) : b;
   return withConstant(context, sign === 'Mul' ? 'Mul' : 'Add', [second, a]);
 }
@@ -117,13 +120,11 @@ function stretched(context: NodeContext, tensor: TensorValue, shape: Shape): Ten
 
 function addTensors(context: NodeContext, [a, b]: readonly [TensorValue, TensorValue], factor: 1 | -1): TensorValue {
   const shape = stretch(context, [a, b]);
-  const [left, right] = [stretched(context, a, shape), stretched(context, b, shape)];
-  if (left.base === right.base) {
-    const other = factor === 1 ? right.fn : multiplyFunctions(right.fn, constantFunction(-1));
-    const fn = other && addFunctions(left.fn, other);
-    if (fn !== undefined) return { ...left, fn };
-  }
-  const [x, y] = [settleAt(context, left), settleAt(context, right)];
+  const same = onOneBase(stretched(context, a, shape), stretched(context, b, shape));
+  const other = same && multiplyFunctions(same[1].fn, constantFunction(factor));
+  const fn = same && other && addFunctions(same[0].fn, other);
+  if (same !== undefined && fn !== undefined) return { ...same[0], fn };
+  const [x, y] = [settleAt(context, stretched(context, a, shape)), settleAt(context, stretched(context, b, shape))];
   if (x.source !== y.source) {
     throw unsupported(
       context.node,
@@ -134,17 +135,55 @@ function addTensors(context: NodeContext, [a, b]: readonly [TensorValue, TensorV
   return fromAffine(addAffines(x, y, { factor, name: nameOf(context.node) }), shape);
 }
 
+/** The two as functions of the same affine map, where one is a line over what the other is a function of. */
+function onOneBase(a: TensorValue, b: TensorValue): readonly [TensorValue, TensorValue] | undefined {
+  if (a.base === b.base) return [a, b];
+  const onto = (tensor: TensorValue, { base }: TensorValue): TensorValue | undefined => {
+    const affine = settle(tensor);
+    const line = affine && lineBetween(affine, base);
+    return line && { ...tensor, base, fn: { ...unchanged, plain: line } };
+  };
+  const first = onto(a, b);
+  if (first !== undefined) return [first, b];
+  const second = onto(b, a);
+  return second && [a, second];
+}
+
 function multiplyTensors(context: NodeContext, a: TensorValue, b: TensorValue): TensorValue {
-  const sameShape = a.base === b.base && a.dims.join() === b.dims.join();
-  const fn = sameShape ? multiplyFunctions(a.fn, b.fn, nameOf(context.node)) : undefined;
-  if (fn !== undefined) return { ...a, fn };
+  const same = a.dims.join() === b.dims.join() ? onOneBase(a, b) : undefined;
+  const fn = same && multiplyFunctions(same[0].fn, same[1].fn, nameOf(context.node));
+  if (same !== undefined && fn !== undefined) return { ...same[0], fn };
   const [x, y] = [settleAt(context, a), settleAt(context, b)];
-  if (x === y && a.dims.join() === b.dims.join()) return { ...a, base: x, fn: squareOf(context) };
+  const line = a.dims.join() === b.dims.join() ? lineBetween(x, y) : undefined;
+  if (line !== undefined) return { ...a, base: y, fn: productOf(context, line) };
   throw unsupported(context.node, 'it multiplies two different values that both depend on the data', 'Only a value and itself, or a value and a constant, can be multiplied.');
 }
 
-function squareOf(context: NodeContext): Elementwise {
-  return { ...unchanged, plain: [0, 0, 1], name: nameOf(context.node) };
+function divideTensors(context: NodeContext, a: TensorValue, b: TensorValue): TensorValue {
+  return multiplyTensors(context, a, reciprocal(context, b));
+}
+
+/** 1 / (c + d e^u) is a sigmoid: σ(-u - ln(d / c)) / c. */
+function reciprocal({ node }: NodeContext, tensor: TensorValue): TensorValue {
+  const { plain, factor, atom, name } = tensor.fn;
+  const [[c = 0], [d = 0]] = [plain, factor];
+  if (atom?.kind !== 'exp' || plain.length > 1 || factor.length > 1 || c <= 0 || d <= 0) throw unsupported(node, 'it divides by a value that depends on the data');
+  const argument = addPolynomials(multiplyPolynomials(atom.argument, [-1]), [-Math.log(d / c)]);
+  return { ...tensor, fn: { plain: [0], factor: [1 / c], atom: { kind: 'sigmoid', slope: 0, argument }, name } };
+}
+
+/** Probabilities of one class against the rest, divided by their sum. */
+function normalized(context: NodeContext): Outcome | undefined {
+  const [a, b] = context.inputs;
+  if (a?.kind === 'outcome' && b?.kind === 'constant' && b.numbers().every((number) => number === 1)) return a;
+  if (a?.kind !== 'tensor' || b?.kind !== 'tensor' || b.totalOf === undefined) return undefined;
+  const isOwn = b.totalOf.base === a.base && JSON.stringify(b.totalOf.fn) === JSON.stringify(a.fn);
+  return isOwn ? normalizeEnd(context, a, 'l1') : undefined;
+}
+
+/** (a + b t) t */
+function productOf(context: NodeContext, [a = 0, b = 0]: readonly number[]): Elementwise {
+  return { ...unchanged, plain: [0, a, b], name: nameOf(context.node) };
 }
 
 function power(context: NodeContext): Value {

@@ -4,6 +4,7 @@ import { invalid, unsupported } from './attributes.ts';
 import { type NodeContext, type Operator, finiteFloats, inputAt, mapTensor, nameOf, settleAt, tensorAt } from './context.ts';
 import { applyAtom } from './elementwise.ts';
 import { type Classification, classScores, classification, logistic, numbered, softmaxEnd } from './outcome.ts';
+import { scaleAffine } from './settle.ts';
 import { axisIn, sizeOf } from './shape.ts';
 import type { LabelValue, Outcome, TensorValue, Value } from './value.ts';
 
@@ -11,6 +12,7 @@ import type { LabelValue, Outcome, TensorValue, Value } from './value.ts';
 export const endingOperators: Readonly<Record<string, Operator>> = {
   LinearClassifier: linearClassifier,
   LinearRegressor: (context) => [linearRegressor(context)],
+  SVMClassifier: svmClassifier,
   SVMRegressor: (context) => [svmRegressor(context)],
   Softmax: (context) => [softmax(context)],
   // The logarithm of probabilities: the same scores, and the same labels.
@@ -96,21 +98,37 @@ function transformed(context: NodeContext, tensor: TensorValue): TensorValue {
   throw unsupported(context.node, `its post_transform ${transform} is not supported`, 'NONE and LOGISTIC are.');
 }
 
-/** A linear kernel: the support vectors add up to one row of weights. */
+/** Of two classes; several are told apart by votes between pairs, which is not affine. */
+function svmClassifier(context: NodeContext): readonly Value[] {
+  const { node, attributes } = context;
+  const classes: readonly ClassLabel[] = attributes.texts('classlabels_strings') ?? attributes.ints('classlabels_ints') ?? [];
+  if (classes.length !== 2 || attributes.text('post_transform', 'NONE') !== 'NONE' || attributes.has('prob_a')) {
+    throw unsupported(node, 'only two classes without probabilities are supported', 'Use LinearSVC or LogisticRegression, which are exported as LinearClassifier.');
+  }
+  const affine = settleAt(context, svmScore(context, attributes.ints('vectors_per_class')?.reduce((sum, count) => sum + count, 0) ?? 0));
+  // The score is positive for the first class.
+  const outcome = classification({ affine: scaleAffine(affine, [0, -1]), classes, link: { kind: 'identity' }, probabilities: false });
+  return [labelOf(outcome), outcome];
+}
+
 function svmRegressor(context: NodeContext): TensorValue {
+  return transformed(context, svmScore(context, context.attributes.int('n_supports', 0)));
+}
+
+/** A linear kernel: the support vectors add up to one row of weights. */
+function svmScore(context: NodeContext, count: number): TensorValue {
   const { node, attributes } = context;
   if (attributes.text('kernel_type', 'LINEAR') !== 'LINEAR' || attributes.int('one_class', 0) !== 0) {
-    throw unsupported(node, 'only support vector machines with a linear kernel can be evaluated', 'Train LinearSVR, or a tree ensemble or a small network.');
+    throw unsupported(node, 'only support vector machines with a linear kernel can be evaluated', 'Train a linear one (LinearSVC, LinearSVR), a tree ensemble or a small network.');
   }
   const tensor = featureRow(context);
   const width = sizeOf(tensor.dims);
   const coefficients = finiteFloats(context, 'coefficients') ?? [];
   const vectors = finiteFloats(context, 'support_vectors') ?? [];
-  const count = attributes.int('n_supports', 0);
   if (count > 0 && (vectors.length !== count * width || coefficients.length !== count)) throw invalid(node, 'its support vectors do not fit');
   const weights = count === 0 ? coefficients : numbered(width).map((column) => coefficients.reduce((sum, c, i) => sum + c * (vectors[i * width + column] ?? 0), 0));
   if (weights.length !== width) throw invalid(node, 'its coefficients do not fit');
-  return transformed(context, applyRows(context, tensor, { count: 1, weights, bias: [finiteFloats(context, 'rho')?.[0] ?? 0] }));
+  return applyRows(context, tensor, { count: 1, weights, bias: [finiteFloats(context, 'rho')?.[0] ?? 0] });
 }
 
 function softmax(context: NodeContext): Outcome {

@@ -1,8 +1,9 @@
 import { rowBuilder } from '../sparse.ts';
 import { invalid, unsupported } from './attributes.ts';
-import { type NodeContext, type Operator, checkEntries, checkSize, constantAt, integersAt, mapTensor, tensorAt, weightsAt } from './context.ts';
+import { type NodeContext, type Operator, checkEntries, checkSize, constantAt, inputAt, integersAt, mapTensor, nameOf, tensorAt, weightsAt } from './context.ts';
 import { combine } from './operators-arithmetic.ts';
 import { axisIn, sizeOf, stridedMap, stridesOf } from './shape.ts';
+import { sumsToOne, underLink } from './outcome.ts';
 import { notFinite, numberConstant } from './tensor.ts';
 import type { TensorValue, Value } from './value.ts';
 import { windowsOf } from './window.ts';
@@ -87,6 +88,8 @@ function averagePool(context: NodeContext): TensorValue {
 /** Axes stood in an attribute until opset 12 (sums) and 17 (means). */
 function reduceNode(context: NodeContext, mean: boolean): Value {
   const { attributes, node } = context;
+  const value = inputAt(context, 0);
+  if (value.kind === 'outcome' && !mean && sumsToOne(value)) return numberConstant(nameOf(node), [1, 1], Float64Array.of(1), 'float');
   const tensor = tensorAt(context, 0);
   const stated = integersAt(context, 1) ?? attributes.ints('axes') ?? [];
   if (stated.length === 0 && attributes.int('noop_with_empty_axes', 0) !== 0) return tensor;
@@ -96,7 +99,9 @@ function reduceNode(context: NodeContext, mean: boolean): Value {
     return positive;
   });
   const all = axes.length === 0 ? tensor.dims.map((_, axis) => axis) : axes;
-  return reduce(context, tensor, { axes: all, keep: attributes.int('keepdims', 1) !== 0, mean });
+  const reduced = reduce(context, tensor, { axes: all, keep: attributes.int('keepdims', 1) !== 0, mean });
+  const isTotal = !mean && sizeOf(reduced.dims) === 1 && underLink(tensor).link === 'sigmoid';
+  return isTotal ? { ...reduced, totalOf: tensor } : reduced;
 }
 
 interface Reduction {

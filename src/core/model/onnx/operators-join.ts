@@ -2,6 +2,7 @@ import { addMatrices, stackRows } from '../sparse.ts';
 import { invalid, unsupported } from './attributes.ts';
 import { type NodeContext, type Operator, type Selectable, checkSize, fromAffine, integersAt, nameOf, selectElements, selectableAt, settleAt } from './context.ts';
 import { complementaryPair } from './outcome.ts';
+import { type Elementwise, isUnchanged, unchanged } from './elementwise.ts';
 import { batchOf, pickAlong } from './operators-shape.ts';
 import { axisIn, sizeOf } from './shape.ts';
 import { type Constant, numberConstant, textConstant } from './tensor.ts';
@@ -49,6 +50,12 @@ function joined(context: NodeContext, parts: readonly Selectable[]): Selectable 
   const dims = [parts.reduce((sum, part) => sum + sizeOf(part.dims), 0)];
   if (parts.every((part) => part.kind === 'text')) return { kind: 'text', dims, batch: -1, columns: parts.flatMap((part) => part.columns) };
   if (parts.every((part) => part.kind === 'constant')) return joinedConstants(context, parts, dims);
+  const [first] = parts;
+  if (first?.kind === 'tensor' && !isUnchanged(first.fn) && parts.every((part) => part.kind === 'tensor' && sameFunction(part.fn, first.fn))) {
+    // Branches that end in one function are one layer.
+    const under = joined(context, parts.map((part) => (part.kind === 'tensor' ? { ...part, fn: unchanged } : part)));
+    return under.kind === 'tensor' ? { ...under, fn: first.fn } : under;
+  }
   const affines = parts.map((part) => asAffine(context, part));
   const source = affines.find((affine) => affine.source !== undefined)?.source;
   if (source === undefined || affines.some((affine) => affine.source !== undefined && affine.source !== source)) {
@@ -68,6 +75,10 @@ function joinedConstants({ node }: NodeContext, parts: readonly Constant[], dims
   if (parts.every((part) => part.type === 'text')) return textConstant(nameOf(node), dims, parts.flatMap((part) => part.texts()));
   const type = parts.every((part) => part.type === 'integer') ? 'integer' : 'float';
   return numberConstant(nameOf(node), dims, Float64Array.from(parts.flatMap((part) => Array.from(part.numbers()))), type);
+}
+
+function sameFunction(a: Elementwise, b: Elementwise): boolean {
+  return JSON.stringify([a.plain, a.factor, a.atom]) === JSON.stringify([b.plain, b.factor, b.atom]);
 }
 
 /** A constant has no source of its own and fits to any. */

@@ -13,6 +13,7 @@ import {
   selectElements,
   selectableAt,
 } from './context.ts';
+import { secondProbability } from './outcome.ts';
 import { plainFeatures } from './features.ts';
 import { axisIn, axisMap, reshape, sizeOf, stridedMap, stridesOf } from './shape.ts';
 import { type Constant, numberConstant, readConstant, textConstant } from './tensor.ts';
@@ -32,13 +33,22 @@ export const shapeOperators: Readonly<Record<string, Operator>> = {
   Unsqueeze: (context) => [passEnd(context) ?? unsqueeze(context)],
   Transpose: (context) => [transposeValue(context)],
   Gather: (context) => [gather(context)],
-  Slice: (context) => [passEnd(context) ?? slice(context)],
+  Slice: (context) => [sliceEnd(context) ?? slice(context)],
 };
 
 /** Scores and labels keep their meaning, whatever shape they are given. */
 function passEnd(context: NodeContext): Value | undefined {
   const value = inputAt(context, 0);
   return value.kind === 'outcome' || value.kind === 'label' ? value : undefined;
+}
+
+/** One against the rest: the second column of [1 - p, p] is that class's probability, to be put beside those of the others. */
+function sliceEnd(context: NodeContext): Value | undefined {
+  const value = passEnd(context);
+  if (value?.kind !== 'outcome') return value;
+  const [starts, ends] = [integersAt(context, 1) ?? context.attributes.ints('starts'), integersAt(context, 2) ?? context.attributes.ints('ends')];
+  const isSecond = starts?.length === 1 && starts[0] === 1 && (ends?.[0] ?? 0) >= 2;
+  return (isSecond ? secondProbability(context, value) : undefined) ?? value;
 }
 
 export function batchOf(value: Selectable): number {
@@ -74,6 +84,8 @@ function castValue(context: NodeContext): Value {
   if (value.kind === 'text' && to === 8) return value;
   if (value.kind === 'tensor' && floatTypes.has(to)) return value;
   if (value.kind === 'tensor' && wholeTypes.has(to)) return { ...value, truncated: value.truncated || !isWhole(context, value) };
+  // A sum of sigmoids is never zero.
+  if (value.kind === 'tensor' && value.totalOf !== undefined && to === 9) return numberConstant(nameOf(context.node), value.dims, Float64Array.of(1), 'integer');
   throw unsupported(context.node, 'it changes data to a type that is not supported (text to numbers, or to booleans)');
 }
 
@@ -84,6 +96,7 @@ function isWhole({ features }: NodeContext, value: TensorValue): boolean {
 function castConstant({ node }: NodeContext, value: Constant, to: number): Constant {
   const numbers = (): Float64Array => (value.type === 'text' ? Float64Array.from(value.texts(), Number) : Float64Array.from(value.numbers()));
   if (floatTypes.has(to)) return value.type === 'float' ? value : numberConstant(value.name, value.dims, numbers(), 'float');
+  if (to === 9) return numberConstant(value.name, value.dims, numbers().map((x) => (x === 0 ? 0 : 1)), 'integer');
   if (wholeTypes.has(to)) return value.type === 'integer' ? value : numberConstant(value.name, value.dims, numbers().map(Math.trunc), 'integer');
   if (to !== 8) throw unsupported(node, 'it changes a constant to a type that is not supported');
   return value.type === 'text' ? value : textConstant(value.name, value.dims, Array.from(numbers(), String));

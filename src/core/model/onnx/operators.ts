@@ -29,7 +29,6 @@ const advice: Readonly<Record<string, string>> = {
   Max: 'A maximum cannot be evaluated encrypted; use Relu, or another network.',
   Elu: 'Use Relu, LeakyRelu, Gelu, SiLU, Softplus or a polynomial.',
   Selu: 'Use Relu, LeakyRelu, Gelu, SiLU, Softplus or a polynomial.',
-  SVMClassifier: 'Use LinearSVC, which is exported as LinearClassifier.',
   If: 'Branches cannot be evaluated encrypted; export the model with a fixed shape of inputs.',
   Loop: 'Loops cannot be evaluated encrypted; use a feed-forward network.',
   LSTM: 'Recurrent networks cannot be evaluated encrypted; use a feed-forward network.',

@@ -1,7 +1,7 @@
 import type { ClassLabel, Link, Task } from '../ir.ts';
 import { unsupported } from './attributes.ts';
-import { type NodeContext, settleAt } from './context.ts';
-import type { Elementwise } from './elementwise.ts';
+import { type NodeContext, fromAffine, nameOf, settleAt } from './context.ts';
+import { type Elementwise, applyAtom, unchanged } from './elementwise.ts';
 import { scaleAffine, settle } from './settle.ts';
 import { sizeOf } from './shape.ts';
 import type { Affine, Outcome, TensorValue, Value } from './value.ts';
@@ -64,6 +64,12 @@ function withProbabilities(outcome: Outcome, link: Link): Outcome {
   return outcome.task.kind === 'classification' ? { ...outcome, task: { ...outcome.task, link, probabilities: true } } : outcome;
 }
 
+/** Softmax, and the sigmoid of a single score beside its complement. */
+export function sumsToOne({ task, scores }: Outcome): boolean {
+  if (task.kind !== 'classification') return false;
+  return task.link.kind === 'softmax' || (task.link.kind === 'sigmoid' && scores.kind === 'affine' && scores.affine.matrix.rows === 1);
+}
+
 /** Probabilities made to sum to 1; undefined when the value is none. */
 export function normalizeEnd(context: NodeContext, value: Value, norm: 'l1' | 'l2' | 'max'): Outcome | undefined {
   const outcome = value.kind === 'tensor' && underLink(value).link === 'sigmoid' ? classScores(context, value) : value;
@@ -73,6 +79,13 @@ export function normalizeEnd(context: NodeContext, value: Value, norm: 'l1' | 'l
   const isMargin = outcome.scores.kind === 'affine' && outcome.scores.affine.matrix.rows === 1;
   if (task.link.kind !== 'sigmoid' || isMargin) return outcome;
   return { ...outcome, task: { ...task, link: { ...task.link, normalize: true } } };
+}
+
+/** The probability of the second of two classes as a tensor again; undefined when the outcome is no sigmoid of one score. */
+export function secondProbability(context: NodeContext, { scores, task }: Outcome): TensorValue | undefined {
+  if (scores.kind !== 'affine' || scores.affine.matrix.rows !== 1 || task.link.kind !== 'sigmoid') return undefined;
+  const fn = applyAtom({ ...unchanged, plain: [0, task.link.slope] }, 'sigmoid', { name: nameOf(context.node) });
+  return { ...fromAffine(scores.affine, { dims: [1, 1], batch: 0 }), fn };
 }
 
 /** [1 - p, p] of a sigmoid p: the probabilities of two classes. Undefined when the inputs are something else. */

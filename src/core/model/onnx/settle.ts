@@ -13,6 +13,8 @@ interface Recognised {
 /** The same function of the same tensor is one activation, however often the graph computes it. */
 const settled = new WeakMap<Affine, Map<string, Affine>>();
 
+const sources = new WeakMap<Affine, Map<string, ActivationSource>>();
+
 /**
  * The tensor as an affine map, of a new activation layer where its function is not affine.
  * @returns undefined when the function is none that the intermediate representation has
@@ -44,6 +46,26 @@ export function scaleAffine(affine: Affine, [a = 0, b = 0]: Polynomial): Affine 
   };
 }
 
+/** [a, b] with x = a + b · y, element by element; undefined when there are no such numbers. */
+export function lineBetween(x: Affine, y: Affine): Polynomial | undefined {
+  if (x === y) return [0, 1];
+  const [one, other] = [x.matrix, y.matrix];
+  if (x.source !== y.source || one.values.length !== other.values.length || one.rows !== other.rows) return undefined;
+  if (!sameNumbers(one.rowStart, other.rowStart) || !sameNumbers(one.columnIndex, other.columnIndex)) return undefined;
+  const b = (one.values[0] ?? 0) / (other.values[0] ?? 0);
+  const a = (x.bias[0] ?? 0) - b * (y.bias[0] ?? 0);
+  const isClosely = (value: number, wanted: number): boolean => Math.abs(value - wanted) <= 1e-12 * (Math.abs(value) + Math.abs(a) + Math.abs(wanted));
+  const fits =
+    Number.isFinite(b) &&
+    one.values.every((value, i) => isClosely(value, b * (other.values[i] ?? 0))) &&
+    x.bias.every((value, i) => isClosely(value, a + b * (y.bias[i] ?? 0)));
+  return fits ? [a, b] : undefined;
+}
+
+function sameNumbers(a: Uint32Array, b: Uint32Array): boolean {
+  return a.length === b.length && a.every((value, i) => value === b[i]);
+}
+
 function settleFunction(base: Affine, fn: Elementwise): Affine | undefined {
   if (fn.atom === undefined && fn.plain.length <= 2) return scaleAffine(base, fn.plain);
   const recognised = recognise(fn);
@@ -53,9 +75,12 @@ function settleFunction(base: Affine, fn: Elementwise): Affine | undefined {
   return scaleAffine(activationOf(input, recognised.activation, fn.name), recognised.outer);
 }
 
-/** The activation layer's outputs, unchanged. */
+/** The activation layer's outputs, unchanged; the same activation of the same values is one layer. */
 export function activationOf(input: Affine, activation: Activation, name: string): Affine {
-  const source: ActivationSource = { kind: 'activation', name, activation, input };
+  const ofInput = sources.get(input) ?? new Map<string, ActivationSource>();
+  const key = JSON.stringify(activation);
+  const source: ActivationSource = ofInput.get(key) ?? { kind: 'activation', name, activation, input };
+  sources.set(input, ofInput.set(key, source));
   const size = input.matrix.rows;
   return { source, matrix: identityMatrix(size), bias: new Float64Array(size), names: [] };
 }
@@ -108,12 +133,12 @@ function geluInner(argument: Polynomial): Polynomial | undefined {
   return isClose(c3, Math.sqrt(2 / Math.PI) * 0.044715 * a ** 3) ? [0, a] : undefined;
 }
 
-/** p t + f relu(k t), k > 0: slope p on the left, p + f k on the right. */
+/** c + m u + f relu(u) for u = argument(t): slope m on the left, m + f on the right. */
 function recogniseLeaky(atom: Atom, plain: Polynomial, factor: Polynomial): Recognised | undefined {
-  const [offset = 0, left = 0] = plain;
+  const [offset = 0, slope = 0] = plain;
   const [shift = 0, k = 0] = atom.argument;
-  const right = left + (factor[0] ?? 0) * k;
-  const fits = atom.kind === 'relu' && plain.length === 2 && factor.length === 1 && atom.argument.length === 2;
-  if (!fits || shift !== 0 || k <= 0 || right === 0) return undefined;
-  return { activation: { kind: 'leaky-relu', slope: left / right }, inner: [0, 1], outer: [offset, right] };
+  const left = slope / k;
+  const right = left + (factor[0] ?? 0);
+  if (atom.kind !== 'relu' || plain.length !== 2 || factor.length !== 1 || atom.argument.length !== 2 || right === 0) return undefined;
+  return { activation: { kind: 'leaky-relu', slope: left / right }, inner: atom.argument, outer: [offset - left * shift, right] };
 }

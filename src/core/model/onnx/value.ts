@@ -17,6 +17,8 @@ export interface TensorValue {
   readonly fn: Elementwise;
   /** The graph cut the fractions off: no longer affine, good only for categories. */
   readonly truncated: boolean;
+  /** It is the sum of that tensor's sigmoids, which only a division by it can use: probabilities made to sum to 1. */
+  readonly totalOf?: TensorValue;
 }
 
 /** matrix · source + bias. */
