@@ -31,7 +31,8 @@ interface Failure {
 }
 
 interface Lane {
-  readonly worker: Worker;
+  /** Undefined after it died: the next task starts another. */
+  worker: Worker | undefined;
   job: Job | undefined;
 }
 
@@ -51,36 +52,37 @@ export function openWorkerPool<Tasks extends TaskTypes>(
   const threads = options.threads ?? usefulThreads();
   const queue: Job[] = [];
   let closed = false;
-  const lanes = Array.from({ length: threads }, () => startLane());
+  const lanes = Array.from({ length: threads }, (): Lane => ({ worker: undefined, job: undefined }));
+  for (const lane of lanes) startWorker(lane);
 
-  function startLane(): Lane {
-    const lane: Lane = { worker: new Worker(program, { workerData: options.data, stdin: false }), job: undefined };
-    lane.worker.on('message', (outcome: Outcome) => {
+  function startWorker(lane: Lane): Worker {
+    const worker = new Worker(program, { workerData: options.data, stdin: false });
+    lane.worker = worker;
+    worker.on('message', (outcome: Outcome) => {
       finish(lane, outcome);
     });
-    lane.worker.on('error', (cause) => {
-      replace(lane, cause);
+    worker.on('error', (cause) => {
+      bury(lane, worker, cause);
     });
-    lane.worker.on('exit', (code) => {
-      if (!closed) replace(lane, new Error(`exit code ${String(code)}`));
+    worker.on('exit', (code) => {
+      bury(lane, worker, new Error(`exit code ${String(code)}`));
     });
-    lane.worker.unref();
-    return lane;
+    worker.unref();
+    return worker;
   }
 
   function finish(lane: Lane, outcome: Outcome): void {
     const job = lane.job;
     lane.job = undefined;
-    lane.worker.unref();
+    lane.worker?.unref();
     job?.settle('failure' in outcome ? { failure: revive(outcome.failure as Failure) } : outcome);
     next();
   }
 
   /** A worker that died (out of memory, say) takes its task with it; the others go on. */
-  function replace(lane: Lane, cause: unknown): void {
-    const index = lanes.indexOf(lane);
-    if (index < 0 || closed) return;
-    lanes[index] = startLane();
+  function bury(lane: Lane, worker: Worker, cause: unknown): void {
+    if (lane.worker !== worker || closed) return;
+    lane.worker = undefined;
     lane.job?.settle({ failure: new AppError('seal.worker-died', 'A computing thread ended unexpectedly.', { cause, hint: 'Memory may have run out: close other programs, or use fewer threads.' }) });
     lane.job = undefined;
     next();
@@ -92,8 +94,9 @@ export function openWorkerPool<Tasks extends TaskTypes>(
       const job = queue.shift();
       if (job === undefined) return;
       lane.job = job;
-      lane.worker.ref();
-      lane.worker.postMessage({ kind: job.kind, input: job.input });
+      const worker = lane.worker ?? startWorker(lane);
+      worker.ref();
+      worker.postMessage({ kind: job.kind, input: job.input });
     }
   }
 
@@ -124,7 +127,7 @@ export function openWorkerPool<Tasks extends TaskTypes>(
     },
     [Symbol.asyncDispose]: async () => {
       closed = true;
-      await Promise.all(lanes.map(async (lane) => await lane.worker.terminate()));
+      await Promise.all(lanes.map(async (lane) => await lane.worker?.terminate()));
     },
   };
 }
