@@ -180,7 +180,8 @@ export function scaleRows(matrix: SparseMatrix, factors: Float64Array): SparseMa
   const values = matrix.values.slice();
   for (let row = 0; row < matrix.rows; row += 1) {
     const end = matrix.rowStart[row + 1] ?? 0;
-    for (let entry = matrix.rowStart[row] ?? 0; entry < end; entry += 1) values[entry] = (values[entry] ?? 0) * (factors[row] ?? 0);
+    for (let entry = matrix.rowStart[row] ?? 0; entry < end; entry += 1)
+      values[entry] = (values[entry] ?? 0) * (factors[row] ?? 0);
   }
   return { ...matrix, values };
 }
@@ -218,7 +219,8 @@ export function transpose(matrix: SparseMatrix): SparseMatrix {
 /** Calls `visit` for the entries of a row, columns ascending. */
 export function forEachInRow(matrix: SparseMatrix, row: number, visit: (column: number, value: number) => void): void {
   const end = matrix.rowStart[row + 1] ?? 0;
-  for (let entry = matrix.rowStart[row] ?? 0; entry < end; entry += 1) visit(matrix.columnIndex[entry] ?? 0, matrix.values[entry] ?? 0);
+  for (let entry = matrix.rowStart[row] ?? 0; entry < end; entry += 1)
+    visit(matrix.columnIndex[entry] ?? 0, matrix.values[entry] ?? 0);
 }
 
 function isIdentity(matrix: SparseMatrix): boolean {

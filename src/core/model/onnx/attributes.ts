@@ -18,7 +18,8 @@ export interface Attributes {
 export function attributesOf(node: OnnxNode): Attributes {
   const byName = new Map(node.attributes.map((attribute) => [attribute.name, attribute]));
   // An empty list and an absent one look alike in the file, and mean the same.
-  const list = <T>(values: readonly T[] | undefined): readonly T[] | undefined => (values === undefined || values.length === 0 ? undefined : values);
+  const list = <T>(values: readonly T[] | undefined): readonly T[] | undefined =>
+    values === undefined || values.length === 0 ? undefined : values;
   return {
     has: (name) => byName.has(name),
     int: (name, fallback) => byName.get(name)?.int ?? fallback,

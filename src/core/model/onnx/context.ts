@@ -7,7 +7,14 @@ import { type FeatureTable, markUsed } from './features.ts';
 import type { OnnxNode } from './proto.ts';
 import { settle } from './settle.ts';
 import { sizeOf } from './shape.ts';
-import { type Constant, type NumberArray, type ReadExternal, finiteNumbers, numberConstant, textConstant } from './tensor.ts';
+import {
+  type Constant,
+  type NumberArray,
+  type ReadExternal,
+  finiteNumbers,
+  numberConstant,
+  textConstant,
+} from './tensor.ts';
 import type { Affine, TensorValue, TextValue, Value } from './value.ts';
 
 /** What an operator is evaluated with. */
@@ -39,7 +46,11 @@ export function inputAt({ node, inputs }: NodeContext, index: number): Value {
 /** @throws AppError `model.unsupported` when the input is not a tensor of numbers made from the columns */
 export function tensorAt(context: NodeContext, index: number): TensorValue {
   const value = inputAt(context, index);
-  if (value.kind !== 'tensor') throw unsupported(context.node, `its input ${String(index + 1)} is ${kindName(value)} where numbers of the data are expected`);
+  if (value.kind !== 'tensor')
+    throw unsupported(
+      context.node,
+      `its input ${String(index + 1)} is ${kindName(value)} where numbers of the data are expected`,
+    );
   if (value.truncated) throw unsupported(context.node, 'it calculates with numbers whose fractions were cut off');
   return value;
 }
@@ -47,7 +58,8 @@ export function tensorAt(context: NodeContext, index: number): TensorValue {
 /** @throws AppError `model.unsupported` when the input depends on the data */
 export function constantAt(context: NodeContext, index: number): Constant {
   const value = inputAt(context, index);
-  if (value.kind !== 'constant') throw unsupported(context.node, `its input ${String(index + 1)} must be a constant of the file`);
+  if (value.kind !== 'constant')
+    throw unsupported(context.node, `its input ${String(index + 1)} must be a constant of the file`);
   return value;
 }
 
@@ -75,7 +87,10 @@ export function finiteFloats({ node, attributes }: NodeContext, name: string): r
 export function weightsAt(context: NodeContext, index: number, length?: number): NumberArray {
   const numbers = finiteNumbers(constantAt(context, index));
   if (length !== undefined && numbers.length !== length) {
-    throw invalid(context.node, `its input ${String(index + 1)} has ${String(numbers.length)} elements, not ${String(length)}`);
+    throw invalid(
+      context.node,
+      `its input ${String(index + 1)} has ${String(numbers.length)} elements, not ${String(length)}`,
+    );
   }
   return numbers;
 }
@@ -97,7 +112,11 @@ export interface Shape {
 }
 
 /** matrix · tensor + bias. */
-export function mapTensor(context: NodeContext, tensor: TensorValue, map: Shape & { readonly matrix: SparseMatrix; readonly bias?: Float64Array }): TensorValue {
+export function mapTensor(
+  context: NodeContext,
+  tensor: TensorValue,
+  map: Shape & { readonly matrix: SparseMatrix; readonly bias?: Float64Array },
+): TensorValue {
   const input = settleAt(context, tensor);
   markUsed(input, context.features);
   const moved = multiplyVector(map.matrix, input.bias);
@@ -115,14 +134,22 @@ export function fromAffine(base: Affine, { dims, batch }: Shape): TensorValue {
 }
 
 /** Element i of the result is element map[i] of the value; a negative index gives `fill` (numbers only). */
-export function selectElements(context: NodeContext, value: Selectable, select: Shape & { readonly map: Int32Array; readonly fill?: number }): Selectable {
+export function selectElements(
+  context: NodeContext,
+  value: Selectable,
+  select: Shape & { readonly map: Int32Array; readonly fill?: number },
+): Selectable {
   const { map, fill = 0, dims, batch } = select;
   if (value.kind === 'constant') return selectConstant(value, map, { dims, fill });
-  if (value.kind === 'text') return { ...value, dims, batch, columns: Array.from(map, (from) => value.columns[from] ?? -1) };
+  if (value.kind === 'text')
+    return { ...value, dims, batch, columns: Array.from(map, (from) => value.columns[from] ?? -1) };
   if (map.length === sizeOf(value.dims) && map.every((from, to) => from === to)) return { ...value, dims, batch };
   const input = settleAt(context, value);
   const bias = Float64Array.from(map, (from) => (from < 0 ? fill : (input.bias[from] ?? 0)));
-  return { ...fromAffine({ ...input, matrix: selectRows(input.matrix, map), bias }, { dims, batch }), truncated: value.truncated };
+  return {
+    ...fromAffine({ ...input, matrix: selectRows(input.matrix, map), bias }, { dims, batch }),
+    truncated: value.truncated,
+  };
 }
 
 /** What has elements that can be picked and arranged. */
@@ -132,28 +159,46 @@ export type Selectable = Constant | TensorValue | TextValue;
 export function selectableAt(context: NodeContext, index: number): Selectable {
   const value = inputAt(context, index);
   if (value.kind === 'outcome' || value.kind === 'label') {
-    throw unsupported(context.node, `its input ${String(index + 1)} is ${kindName(value)}, after which nothing can be calculated`);
+    throw unsupported(
+      context.node,
+      `its input ${String(index + 1)} is ${kindName(value)}, after which nothing can be calculated`,
+    );
   }
   return value;
 }
 
-function selectConstant(value: Constant, map: Int32Array, { dims, fill }: { readonly dims: readonly number[]; readonly fill: number }): Constant {
+function selectConstant(
+  value: Constant,
+  map: Int32Array,
+  { dims, fill }: { readonly dims: readonly number[]; readonly fill: number },
+): Constant {
   if (value.type === 'text') {
     const texts = value.texts();
-    return textConstant(value.name, dims, Array.from(map, (from) => texts[from] ?? ''));
+    return textConstant(
+      value.name,
+      dims,
+      Array.from(map, (from) => texts[from] ?? ''),
+    );
   }
   const numbers = value.numbers();
-  return numberConstant(value.name, dims, Float64Array.from(map, (from) => (from < 0 ? fill : (numbers[from] ?? 0))), value.type);
+  return numberConstant(
+    value.name,
+    dims,
+    Float64Array.from(map, (from) => (from < 0 ? fill : (numbers[from] ?? 0))),
+    value.type,
+  );
 }
 
 /** @throws AppError `model.unsupported` for a shape that nobody evaluates encrypted */
 export function checkSize({ node }: NodeContext, dims: readonly number[]): void {
-  if (sizeOf(dims) > maxElements) throw unsupported(node, 'its output has more than 16 million elements for one record');
+  if (sizeOf(dims) > maxElements)
+    throw unsupported(node, 'its output has more than 16 million elements for one record');
 }
 
 /** @throws AppError `model.unsupported` before a matrix of that many entries is built */
 export function checkEntries({ node }: NodeContext, count: number): void {
-  if (count > maxEntries) throw unsupported(node, 'it has more than 33 million weights when written as a matrix', 'Use a smaller network.');
+  if (count > maxEntries)
+    throw unsupported(node, 'it has more than 33 million weights when written as a matrix', 'Use a smaller network.');
 }
 
 export function nameOf(node: OnnxNode): string {
@@ -161,7 +206,13 @@ export function nameOf(node: OnnxNode): string {
 }
 
 export function kindName(value: Value): string {
-  const names = { constant: 'a constant', tensor: 'a tensor', text: 'text', outcome: 'the final scores', label: 'the predicted label' } as const;
+  const names = {
+    constant: 'a constant',
+    tensor: 'a tensor',
+    text: 'text',
+    outcome: 'the final scores',
+    label: 'the predicted label',
+  } as const;
   return names[value.kind];
 }
 
@@ -170,8 +221,15 @@ export function withNode<T>(node: OnnxNode, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    if (error instanceof AppError && error.code === 'model.unsupported' && !error.message.includes(describeNode(node))) {
-      throw new AppError('model.unsupported', `${error.message} At the ${describeNode(node)}.`, { hint: error.hint, cause: error });
+    if (
+      error instanceof AppError &&
+      error.code === 'model.unsupported' &&
+      !error.message.includes(describeNode(node))
+    ) {
+      throw new AppError('model.unsupported', `${error.message} At the ${describeNode(node)}.`, {
+        hint: error.hint,
+        cause: error,
+      });
     }
     throw error;
   }

@@ -3,7 +3,8 @@ export type Polynomial = readonly number[];
 
 /** A function that no polynomial is. */
 export interface Atom {
-  readonly kind: 'relu' | 'leaky-relu' | 'sigmoid' | 'tanh' | 'softplus' | 'silu' | 'gelu' | 'gelu-tanh' | 'erf' | 'exp';
+  readonly kind:
+    'relu' | 'leaky-relu' | 'sigmoid' | 'tanh' | 'softplus' | 'silu' | 'gelu' | 'gelu-tanh' | 'erf' | 'exp';
   /** Of leaky-relu; else 0. */
   readonly slope: number;
   readonly argument: Polynomial;
@@ -45,11 +46,20 @@ export function addFunctions(a: Elementwise, b: Elementwise): Elementwise | unde
 export function multiplyFunctions(a: Elementwise, b: Elementwise, name = ''): Elementwise | undefined {
   if (a.atom !== undefined && b.atom !== undefined) return undefined;
   const factor = a.atom === undefined ? multiplyPolynomials(a.plain, b.factor) : multiplyPolynomials(a.factor, b.plain);
-  return tidy({ plain: multiplyPolynomials(a.plain, b.plain), factor, atom: a.atom ?? b.atom, name: name || nameOf(a, b) });
+  return tidy({
+    plain: multiplyPolynomials(a.plain, b.plain),
+    factor,
+    atom: a.atom ?? b.atom,
+    name: name || nameOf(a, b),
+  });
 }
 
 /** atom(fn(t)); `fn` must be a polynomial. */
-export function applyAtom(fn: Elementwise, kind: Atom['kind'], options: { readonly name: string; readonly slope?: number }): Elementwise {
+export function applyAtom(
+  fn: Elementwise,
+  kind: Atom['kind'],
+  options: { readonly name: string; readonly slope?: number },
+): Elementwise {
   return { plain: [0], factor: [1], atom: { kind, slope: options.slope ?? 0, argument: fn.plain }, name: options.name };
 }
 
@@ -76,7 +86,12 @@ export function isClose(a: number, b: number): boolean {
 }
 
 function sameAtom(a: Atom, b: Atom): boolean {
-  return a.kind === b.kind && a.slope === b.slope && a.argument.length === b.argument.length && a.argument.every((x, i) => x === b.argument[i]);
+  return (
+    a.kind === b.kind &&
+    a.slope === b.slope &&
+    a.argument.length === b.argument.length &&
+    a.argument.every((x, i) => x === b.argument[i])
+  );
 }
 
 function tidy(fn: Elementwise): Elementwise {

@@ -6,7 +6,12 @@ import { isUnchanged } from './elementwise.ts';
 /** A number that the graph makes of one cell, before any arithmetic. */
 export type FeatureSeed =
   /** `missing` undefined: the graph says nothing about missing values. */
-  | { readonly kind: 'number'; readonly column: number; readonly missing: number | undefined; readonly float32: boolean }
+  | {
+      readonly kind: 'number';
+      readonly column: number;
+      readonly missing: number | undefined;
+      readonly float32: boolean;
+    }
   | { readonly kind: 'one-hot'; readonly column: number; readonly category: string | number }
   | {
       readonly kind: 'ordinal';
@@ -62,7 +67,9 @@ export function featureTable(): FeatureTable {
 export function plainFeatures(tensor: TensorValue): number[] | undefined {
   if (!isUnchanged(tensor.fn)) return undefined;
   const scaled = scaledFeatures(tensor.base);
-  return scaled?.every(({ factor, shift }) => factor === 1 && shift === 0) === true ? scaled.map(({ feature }) => feature) : undefined;
+  return scaled?.every(({ factor, shift }) => factor === 1 && shift === 0) === true
+    ? scaled.map(({ feature }) => feature)
+    : undefined;
 }
 
 interface ScaledFeature {
@@ -87,7 +94,8 @@ function scaledFeatures(affine: Affine): ScaledFeature[] | undefined {
 
 /** Categories that must all be known stay features even where the model ignores one of them (it is the others' absence). */
 export function keepKnownCategories({ seeds, refuseUnknown, used }: FeatureTable): void {
-  for (const [feature, seed] of seeds.entries()) if (seed.kind === 'one-hot' && refuseUnknown.has(seed.column)) used.add(feature);
+  for (const [feature, seed] of seeds.entries())
+    if (seed.kind === 'one-hot' && refuseUnknown.has(seed.column)) used.add(feature);
 }
 
 /** The affine map meets a matrix: its features are read, scaled as they arrive there. */
@@ -96,7 +104,8 @@ export function markUsed(affine: Affine, table: FeatureTable): void {
   for (const feature of affine.matrix.columnIndex) table.used.add(feature);
   for (const { feature, factor, shift } of scaledFeatures(affine) ?? []) {
     const known = table.scalings.has(feature) || table.seeds[feature]?.kind !== 'number';
-    if (!known && (factor !== 1 || shift !== 0)) table.scalings.set(feature, { offset: -shift / factor, scale: factor });
+    if (!known && (factor !== 1 || shift !== 0))
+      table.scalings.set(feature, { offset: -shift / factor, scale: factor });
   }
 }
 
@@ -123,6 +132,10 @@ export function scaleFeature(seed: FeatureSeed, { offset, scale }: Scaling, miss
     case 'one-hot':
       return { ...seed, offset, scale };
     case 'ordinal':
-      return { ...seed, values: seed.values.map((value) => (value - offset) * scale), unknown: (seed.unknown - offset) * scale };
+      return {
+        ...seed,
+        values: seed.values.map((value) => (value - offset) * scale),
+        unknown: (seed.unknown - offset) * scale,
+      };
   }
 }

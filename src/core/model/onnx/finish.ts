@@ -1,5 +1,14 @@
 import { AppError } from '../../error.ts';
-import type { AffineChain, AffineLayer, ActivationLayer, Feature, Model, Preprocessing, SparseMatrix, Task } from '../ir.ts';
+import type {
+  AffineChain,
+  AffineLayer,
+  ActivationLayer,
+  Feature,
+  Model,
+  Preprocessing,
+  SparseMatrix,
+  Task,
+} from '../ir.ts';
 import { forEachInRow, rowBuilder } from '../sparse.ts';
 import { type FeatureTable, keepKnownCategories, markUsed, scaleFeature } from './features.ts';
 import { endOfTensor, logistic, numbered } from './outcome.ts';
@@ -16,9 +25,14 @@ interface End {
 }
 
 /** The model that the graph's outputs make together: one set of scores, with its probabilities and labels. */
-export function finishModel(outputs: readonly Value[], features: FeatureTable, options: FinishOptions): Omit<Model, 'source'> {
+export function finishModel(
+  outputs: readonly Value[],
+  features: FeatureTable,
+  options: FinishOptions,
+): Omit<Model, 'source'> {
   const { scores, task } = endOf(outputs, options);
-  if (scores.kind === 'trees') return { ...ownPreprocessing(features, { features: scores.features, norm: 'none' }), body: scores.ensemble, task };
+  if (scores.kind === 'trees')
+    return { ...ownPreprocessing(features, { features: scores.features, norm: 'none' }), body: scores.ensemble, task };
   const { layers, root } = chainTo(scores.affine);
   if (root.source.kind === 'normalized') {
     const { preprocessing } = ownPreprocessing(features, root.source);
@@ -39,15 +53,24 @@ function endOf(outputs: readonly Value[], options: FinishOptions): End {
   ];
   const tensors = outputs.filter((value): value is TensorValue => value.kind === 'tensor').map(plainEnd);
   const outcome = outcomes.find(({ task }) => task.kind !== 'classification' || task.probabilities) ?? outcomes[0];
-  const ends = [...outcomes.map(({ scores }) => scores), ...tensors.map(({ affine }): Scores => ({ kind: 'affine', affine }))];
+  const ends = [
+    ...outcomes.map(({ scores }) => scores),
+    ...tensors.map(({ affine }): Scores => ({ kind: 'affine', affine })),
+  ];
   if (new Set(ends.map(identityOf)).size > 1) {
-    throw new AppError('model.unsupported', 'The model has several outputs that are not the scores, probabilities and label of one prediction.', {
-      hint: 'Export the model with a single output.',
-    });
+    throw new AppError(
+      'model.unsupported',
+      'The model has several outputs that are not the scores, probabilities and label of one prediction.',
+      {
+        hint: 'Export the model with a single output.',
+      },
+    );
   }
-  if (outcome !== undefined) return { scores: outcome.scores, task: outcomeTask(outcome, label, { ...options, plain: tensors.length > 0 }) };
+  if (outcome !== undefined)
+    return { scores: outcome.scores, task: outcomeTask(outcome, label, { ...options, plain: tensors.length > 0 }) };
   const [tensor] = tensors;
-  if (tensor === undefined) throw new AppError('model.invalid', 'The outputs of the model do not depend on its inputs.');
+  if (tensor === undefined)
+    throw new AppError('model.invalid', 'The outputs of the model do not depend on its inputs.');
   return { scores: { kind: 'affine', affine: tensor.affine }, task: plainTask(tensor, options) };
 }
 
@@ -63,16 +86,25 @@ interface PlainEnd {
 function plainEnd(tensor: TensorValue): PlainEnd {
   const end = endOfTensor(tensor);
   if (end !== undefined && !tensor.truncated) return end;
-  throw new AppError('model.unsupported', `The model ends in a function of its scores that is not known${tensor.fn.name === '' ? '' : ` (at ${tensor.fn.name})`}.`, {
-    hint: 'A model may end in scores, or in Sigmoid, Softmax, Exp or ArgMax of them.',
-  });
+  throw new AppError(
+    'model.unsupported',
+    `The model ends in a function of its scores that is not known${tensor.fn.name === '' ? '' : ` (at ${tensor.fn.name})`}.`,
+    {
+      hint: 'A model may end in scores, or in Sigmoid, Softmax, Exp or ArgMax of them.',
+    },
+  );
 }
 
 /** The looked-up label knows the classes best: the graph may number them and name them only there. */
-function outcomeTask({ task }: Outcome, label: LabelValue | undefined, options: FinishOptions & { readonly plain: boolean }): Task {
+function outcomeTask(
+  { task }: Outcome,
+  label: LabelValue | undefined,
+  options: FinishOptions & { readonly plain: boolean },
+): Task {
   if (task.kind !== 'classification') return task;
   const classes = label === undefined || isNumbered(label.classes) ? task.classes : label.classes;
-  const isNetwork = options.plain && options.plainOutputs === 'classes' && task.link.kind === 'identity' && task.classes.length > 2;
+  const isNetwork =
+    options.plain && options.plainOutputs === 'classes' && task.link.kind === 'identity' && task.classes.length > 2;
   return isNetwork ? { ...task, classes, link: { kind: 'softmax' }, probabilities: true } : { ...task, classes };
 }
 
@@ -82,10 +114,17 @@ function isNumbered(classes: readonly unknown[]): boolean {
 
 function plainTask({ link, affine }: PlainEnd, { plainOutputs }: FinishOptions): Task {
   const count = affine.matrix.rows;
-  if (link === 'sigmoid' && count === 1) return { kind: 'classification', link: logistic, classes: [0, 1], threshold: 0, probabilities: true };
+  if (link === 'sigmoid' && count === 1)
+    return { kind: 'classification', link: logistic, classes: [0, 1], threshold: 0, probabilities: true };
   if (link === 'sigmoid') return { kind: 'regression', link: logistic };
   if (link === 'exp' || count === 1 || plainOutputs === 'values') return { kind: 'regression', link: { kind: link } };
-  return { kind: 'classification', link: { kind: 'softmax' }, classes: numbered(count), threshold: 0, probabilities: true };
+  return {
+    kind: 'classification',
+    link: { kind: 'softmax' },
+    classes: numbered(count),
+    threshold: 0,
+    probabilities: true,
+  };
 }
 
 function affineLayer({ matrix, bias, names }: Affine): AffineLayer {
@@ -93,7 +132,10 @@ function affineLayer({ matrix, bias, names }: Affine): AffineLayer {
 }
 
 /** The layers from the first affine map to the scores. */
-function chainTo(scores: Affine): { readonly layers: readonly (AffineLayer | ActivationLayer)[]; readonly root: Affine } {
+function chainTo(scores: Affine): {
+  readonly layers: readonly (AffineLayer | ActivationLayer)[];
+  readonly root: Affine;
+} {
   const layers: (AffineLayer | ActivationLayer)[] = [];
   let root = scores;
   while (root.source.kind === 'activation') {
@@ -115,15 +157,23 @@ function chainOf(layers: readonly (AffineLayer | ActivationLayer)[]): AffineChai
 
 function checkFinite({ name, matrix, bias }: AffineLayer): void {
   if (matrix.values.every(Number.isFinite) && bias.every(Number.isFinite)) return;
-  throw new AppError('model.invalid', `The weights of ${JSON.stringify(name)} grow beyond all numbers when its operators are put together.`);
+  throw new AppError(
+    'model.invalid',
+    `The weights of ${JSON.stringify(name)} grow beyond all numbers when its operators are put together.`,
+  );
 }
 
 /** The features that a matrix reads, in the order of the columns, and the first layer over their scaled values. */
-function columnPreprocessing(table: FeatureTable, layer: AffineLayer | ActivationLayer): { readonly preprocessing: Preprocessing; readonly first: AffineLayer } {
+function columnPreprocessing(
+  table: FeatureTable,
+  layer: AffineLayer | ActivationLayer,
+): { readonly preprocessing: Preprocessing; readonly first: AffineLayer } {
   if (layer.kind !== 'affine') throw new RangeError('a chain starts with an affine map');
   const order = [...table.used].sort((a, b) => columnOf(table, a) - columnOf(table, b) || a - b);
   const scalings = order.map((index) => table.scalings.get(index) ?? { offset: 0, scale: 1 });
-  const features = order.map((index, i) => scaleFeature(seedOf(table, index), scalings[i] ?? { offset: 0, scale: 1 }, 'refuse'));
+  const features = order.map((index, i) =>
+    scaleFeature(seedOf(table, index), scalings[i] ?? { offset: 0, scale: 1 }, 'refuse'),
+  );
   const position = new Map(order.map((index, i) => [index, i]));
   // x = z / scale + offset, so W x + b = (W / scale) z + (b + W offset)
   const bias = layer.bias.slice();
@@ -141,12 +191,19 @@ function columnPreprocessing(table: FeatureTable, layer: AffineLayer | Activatio
   return { preprocessing: readColumns(table, features, 'none'), first: { ...layer, matrix, bias } };
 }
 
-function ownPreprocessing(table: FeatureTable, { features, norm }: Pick<NormalizedSource, 'features'> & { readonly norm: Preprocessing['normalize'] }): { readonly preprocessing: Preprocessing } {
+function ownPreprocessing(
+  table: FeatureTable,
+  { features, norm }: Pick<NormalizedSource, 'features'> & { readonly norm: Preprocessing['normalize'] },
+): { readonly preprocessing: Preprocessing } {
   return { preprocessing: readColumns(table, features, norm) };
 }
 
 /** Named columns that nothing reads are dropped; unnamed ones are counted, so they stay. */
-function readColumns(table: FeatureTable, features: readonly Feature[], normalize: Preprocessing['normalize']): Preprocessing {
+function readColumns(
+  table: FeatureTable,
+  features: readonly Feature[],
+  normalize: Preprocessing['normalize'],
+): Preprocessing {
   const read = new Set(features.map(({ column }) => column));
   const kept = table.columns.flatMap((column, i) => (read.has(i) || column.name === undefined ? [i] : []));
   const position = new Map(kept.map((column, i) => [column, i]));
@@ -154,7 +211,10 @@ function readColumns(table: FeatureTable, features: readonly Feature[], normaliz
   return {
     columns: kept.flatMap((column) => table.columns[column] ?? []),
     features: features.map((feature) => ({ ...feature, column: moved(feature.column) })),
-    refuseUnknown: [...table.refuseUnknown].filter((column) => read.has(column)).map(moved).sort((a, b) => a - b),
+    refuseUnknown: [...table.refuseUnknown]
+      .filter((column) => read.has(column))
+      .map(moved)
+      .sort((a, b) => a - b),
     normalize,
   };
 }

@@ -27,12 +27,18 @@ function compareWithLibrary(model: Model, dataset: string, expectedPath: string)
     const first = outputs === 1 && expected.header.includes('score_1') ? 1 : 0;
     const wanted = Array.from({ length: outputs }, (_, k) => Number(cells[column(`score_${String(first + k)}`)]));
     const largest = Math.max(1, ...wanted.map(Math.abs));
-    for (const [k, score] of wanted.entries()) expect(Math.abs((scores[row * outputs + k] ?? NaN) - score) / largest).toBeLessThan(1e-5);
-    if (end.kind === 'regression') expect(Math.abs((end.values[row] ?? NaN) / Number(cells[column('value')]) - 1)).toBeLessThan(1e-5);
-    else expect(String(model.task.kind === 'classification' && model.task.classes[end.labels[row] ?? -1])).toBe(cells[column('label')]);
+    for (const [k, score] of wanted.entries())
+      expect(Math.abs((scores[row * outputs + k] ?? NaN) - score) / largest).toBeLessThan(1e-5);
+    if (end.kind === 'regression')
+      expect(Math.abs((end.values[row] ?? NaN) / Number(cells[column('value')]) - 1)).toBeLessThan(1e-5);
+    else
+      expect(String(model.task.kind === 'classification' && model.task.classes[end.labels[row] ?? -1])).toBe(
+        cells[column('label')],
+      );
     if (end.kind === 'classification' && end.probabilities !== undefined) {
       const count = end.probabilities.length / features.rows;
-      for (let k = 0; k < count; k += 1) expect(end.probabilities[row * count + k]).toBeCloseTo(Number(cells[column(`prob_${String(k)}`)]), 5);
+      for (let k = 0; k < count; k += 1)
+        expect(end.probabilities[row * count + k]).toBeCloseTo(Number(cells[column(`prob_${String(k)}`)]), 5);
     }
   }
   expect(expected.rows.length).toBe(features.rows);

@@ -25,14 +25,18 @@ export function importOnnx(bytes: Uint8Array, options: OnnxOptions = {}): Model 
     const file = parse(bytes);
     const graph = checkedGraph(file);
     const { outputs, features } = walkGraph(file, graph, options.readExternal);
-    return { source: sourceName(file), ...finishModel(outputs, features, { plainOutputs: plainOutputs(file, graph, options.task) }) };
+    return {
+      source: sourceName(file),
+      ...finishModel(outputs, features, { plainOutputs: plainOutputs(file, graph, options.task) }),
+    };
   } catch (error) {
     throw inFile(error, options.file);
   }
 }
 
 function parse(bytes: Uint8Array): OnnxFile {
-  if (bytes.length === 0) throw new AppError('model.unreadable', 'The model file is empty.', { hint: 'Export the model again.' });
+  if (bytes.length === 0)
+    throw new AppError('model.unreadable', 'The model file is empty.', { hint: 'Export the model again.' });
   try {
     return readOnnxFile(bytes);
   } catch (cause) {
@@ -41,16 +45,23 @@ function parse(bytes: Uint8Array): OnnxFile {
 }
 
 function checkedGraph({ graph, opsets, irVersion }: OnnxFile): OnnxGraph {
-  if (graph === undefined || graph.nodes.length === 0 || graph.outputs.length === 0 || irVersion < 1) throw unreadable('The file is no ONNX model, or only a part of one.');
-  if (opsets.size === 0) throw unreadable('The ONNX model does not say which operators it uses; it is probably cut off.');
+  if (graph === undefined || graph.nodes.length === 0 || graph.outputs.length === 0 || irVersion < 1)
+    throw unreadable('The file is no ONNX model, or only a part of one.');
+  if (opsets.size === 0)
+    throw unreadable('The ONNX model does not say which operators it uses; it is probably cut off.');
   if (graph.hasSparseInitializer) {
-    throw new AppError('model.unsupported', 'The model has sparse weights, which are not supported.', { hint: 'Export it with dense weights.' });
+    throw new AppError('model.unsupported', 'The model has sparse weights, which are not supported.', {
+      hint: 'Export it with dense weights.',
+    });
   }
   return graph;
 }
 
 function unreadable(message: string, cause?: unknown): AppError {
-  return new AppError('model.unreadable', message, { hint: 'Check that this is the model file, whole, and export it again if need be.', cause });
+  return new AppError('model.unreadable', message, {
+    hint: 'Check that this is the model file, whole, and export it again if need be.',
+    cause,
+  });
 }
 
 /** scikit-learn's converters write a label for every classifier, so plain outputs are values there. */
@@ -69,7 +80,13 @@ function sourceName({ producer, producerVersion }: OnnxFile): string {
 function inFile(error: unknown, file: string | undefined): AppError {
   if (!(error instanceof AppError)) {
     if (error instanceof Error && error.name === 'AbortError') return toAppError(error);
-    return new AppError('model.invalid', 'The ONNX model contradicts itself.', { file, hint: 'The file is damaged; export the model again.', cause: error });
+    return new AppError('model.invalid', 'The ONNX model contradicts itself.', {
+      file,
+      hint: 'The file is damaged; export the model again.',
+      cause: error,
+    });
   }
-  return error.place.file !== undefined || file === undefined ? error : new AppError(error.code, error.message, { ...error.place, file, hint: error.hint, cause: error.cause });
+  return error.place.file !== undefined || file === undefined
+    ? error
+    : new AppError(error.code, error.message, { ...error.place, file, hint: error.hint, cause: error.cause });
 }

@@ -32,18 +32,34 @@ export function fixedBatchOf(graph: OnnxGraph): number | undefined {
 export function inputValue(input: OnnxValueInfo, graph: OnnxGraph, features: FeatureTable): Value {
   const shape = recordShape(input, graph);
   const width = sizeOf(shape.dims);
-  if (width > maxColumns) throw new AppError('model.unsupported', `The input ${JSON.stringify(input.name)} has more than a million numbers a record.`);
+  if (width > maxColumns)
+    throw new AppError(
+      'model.unsupported',
+      `The input ${JSON.stringify(input.name)} has more than a million numbers a record.`,
+    );
   const isText = input.elementType === textType;
   const named = width === 1 && (dataInputs(graph).length > 1 || !anonymous.test(input.name));
-  const columns = Array.from({ length: width }, () => features.columns.push({ ...(named ? { name: input.name } : {}), type: isText ? 'text' : 'number' }) - 1);
+  const columns = Array.from(
+    { length: width },
+    () => features.columns.push({ ...(named ? { name: input.name } : {}), type: isText ? 'text' : 'number' }) - 1,
+  );
   if (isText) return { kind: 'text', ...shape, columns };
   const type = input.elementType ?? 1;
   if (wholeTypes.has(type)) for (const column of columns) features.wholeColumns.add(column);
-  else if (type !== 11 && !float32Types.has(type)) throw new AppError('model.unsupported', `The input ${JSON.stringify(input.name)} has the element type ${String(type)}, which is not supported.`);
+  else if (type !== 11 && !float32Types.has(type))
+    throw new AppError(
+      'model.unsupported',
+      `The input ${JSON.stringify(input.name)} has the element type ${String(type)}, which is not supported.`,
+    );
   const first = features.seeds.length;
-  for (const column of columns) features.add({ kind: 'number', column, missing: undefined, float32: float32Types.has(type) });
+  for (const column of columns)
+    features.add({ kind: 'number', column, missing: undefined, float32: float32Types.has(type) });
   const identity = identityMatrix(width);
-  const matrix = { ...identity, columns: first + width, columnIndex: identity.columnIndex.map((column) => column + first) };
+  const matrix = {
+    ...identity,
+    columns: first + width,
+    columnIndex: identity.columnIndex.map((column) => column + first),
+  };
   const base: Affine = { source: columnSource, matrix, bias: new Float64Array(width), names: [] };
   return fromAffine(base, shape);
 }
@@ -53,17 +69,32 @@ function recordShape(input: OnnxValueInfo, graph: OnnxGraph): Shape {
   const dims = input.dims ?? [undefined, undefined];
   const [first, ...rest] = dims;
   if (dims.length === 0) return { dims: [], batch: -1 };
-  if (dims.length === 1) return first === undefined || first === 1 ? { dims: [1], batch: 0 } : { dims: [first], batch: -1 };
+  if (dims.length === 1)
+    return first === undefined || first === 1 ? { dims: [1], batch: 0 } : { dims: [first], batch: -1 };
   if (!rest.includes(undefined)) return { dims: [1, ...rest.map((dim) => dim ?? 1)], batch: 0 };
   const width = rest.length === 1 ? inferredWidth(input.name, graph) : undefined;
   if (width !== undefined) return { dims: [1, width], batch: 0 };
-  throw new AppError('model.unsupported', `The input ${JSON.stringify(input.name)} does not say how many numbers a record has.`, {
-    hint: 'Export the model with a fixed number of features: only the first axis, the records, may be open.',
-  });
+  throw new AppError(
+    'model.unsupported',
+    `The input ${JSON.stringify(input.name)} does not say how many numbers a record has.`,
+    {
+      hint: 'Export the model with a fixed number of features: only the first axis, the records, may be open.',
+    },
+  );
 }
 
 /** Operators that leave the number of columns as it is. */
-const passing: ReadonlySet<string> = new Set(['Cast', 'Identity', 'Imputer', 'Scaler', 'Normalizer', 'Add', 'Sub', 'Mul', 'Div']);
+const passing: ReadonlySet<string> = new Set([
+  'Cast',
+  'Identity',
+  'Imputer',
+  'Scaler',
+  'Normalizer',
+  'Add',
+  'Sub',
+  'Mul',
+  'Div',
+]);
 
 /** The number of columns as the operators that read them tell it. */
 function inferredWidth(name: string, graph: OnnxGraph): number | undefined {
@@ -85,11 +116,15 @@ function inferredWidth(name: string, graph: OnnxGraph): number | undefined {
   return atLeast;
 }
 
-function statedWidth(node: OnnxNode, dims: ReadonlyMap<string, readonly number[]>): { readonly count: number; readonly exact: boolean } | undefined {
+function statedWidth(
+  node: OnnxNode,
+  dims: ReadonlyMap<string, readonly number[]>,
+): { readonly count: number; readonly exact: boolean } | undefined {
   const attributes = attributesOf(node);
   const second = dims.get(node.inputs[1] ?? '');
   const length = (name: string): number => attributes.floats(name)?.length ?? 0;
-  const exactly = (count: number): { count: number; exact: boolean } | undefined => (Number.isInteger(count) && count > 1 ? { count, exact: true } : undefined);
+  const exactly = (count: number): { count: number; exact: boolean } | undefined =>
+    Number.isInteger(count) && count > 1 ? { count, exact: true } : undefined;
   switch (node.operator) {
     case 'Scaler':
       return exactly(Math.max(length('offset'), length('scale')));
@@ -105,7 +140,10 @@ function statedWidth(node: OnnxNode, dims: ReadonlyMap<string, readonly number[]
       return exactly(second?.[attributes.int('transB', 0) === 0 ? 0 : 1] ?? 0);
     case 'TreeEnsembleClassifier':
     case 'TreeEnsembleRegressor':
-      return { count: (attributes.ints('nodes_featureids') ?? []).reduce((most, id) => Math.max(most, id + 1), 1), exact: false };
+      return {
+        count: (attributes.ints('nodes_featureids') ?? []).reduce((most, id) => Math.max(most, id + 1), 1),
+        exact: false,
+      };
     default:
       return undefined;
   }

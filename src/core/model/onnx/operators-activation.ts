@@ -1,7 +1,26 @@
 import { fromTriplets, multiply, stackRows } from '../sparse.ts';
 import { invalid, unsupported } from './attributes.ts';
-import { type NodeContext, type Operator, activationHint, fromAffine, inputAt, nameOf, scalarAt, settleAt, tensorAt, weightsAt, constantAt } from './context.ts';
-import { type Atom, type Elementwise, addFunctions, applyAtom, constantFunction, multiplyFunctions } from './elementwise.ts';
+import {
+  type NodeContext,
+  type Operator,
+  activationHint,
+  fromAffine,
+  inputAt,
+  nameOf,
+  scalarAt,
+  settleAt,
+  tensorAt,
+  weightsAt,
+  constantAt,
+} from './context.ts';
+import {
+  type Atom,
+  type Elementwise,
+  addFunctions,
+  applyAtom,
+  constantFunction,
+  multiplyFunctions,
+} from './elementwise.ts';
 import { activationOf, scaleAffine } from './settle.ts';
 import { broadcastDims, broadcastMap, sizeOf } from './shape.ts';
 import type { Affine, Outcome, TensorValue, Value } from './value.ts';
@@ -15,7 +34,9 @@ export const activationOperators: Readonly<Record<string, Operator>> = {
   Softplus: (context) => [activate(context, 'softplus')],
   Erf: (context) => [activate(context, 'erf')],
   Exp: (context) => [exponential(context)],
-  Gelu: (context) => [activate(context, context.attributes.text('approximate', 'none') === 'tanh' ? 'gelu-tanh' : 'gelu')],
+  Gelu: (context) => [
+    activate(context, context.attributes.text('approximate', 'none') === 'tanh' ? 'gelu-tanh' : 'gelu'),
+  ],
   Swish: (context) => [swish(context)],
   Clip: (context) => [clip(context, limits(context))],
   HardSigmoid: (context) => [hardSigmoid(context)],
@@ -26,7 +47,11 @@ function activate(context: NodeContext, kind: Atom['kind'], slope = 0): TensorVa
   return withAtom(context, tensorAt(context, 0), { kind, slope });
 }
 
-function withAtom(context: NodeContext, tensor: TensorValue, { kind, slope }: Pick<Atom, 'kind' | 'slope'>): TensorValue {
+function withAtom(
+  context: NodeContext,
+  tensor: TensorValue,
+  { kind, slope }: Pick<Atom, 'kind' | 'slope'>,
+): TensorValue {
   const below = tensor.fn.atom === undefined ? tensor : fromAffine(settleAt(context, tensor), tensor);
   if (!Number.isFinite(slope)) throw unsupported(context.node, 'its slope is no finite number', activationHint);
   return { ...below, fn: applyAtom(below.fn, kind, { name: nameOf(context.node), slope }) };
@@ -45,7 +70,8 @@ function exponential(context: NodeContext): Value {
 }
 
 function exponentialEnd({ node }: NodeContext, outcome: Outcome): Outcome {
-  if (outcome.task.kind !== 'regression' || outcome.task.link.kind !== 'identity') throw unsupported(node, 'it follows what are final scores');
+  if (outcome.task.kind !== 'regression' || outcome.task.link.kind !== 'identity')
+    throw unsupported(node, 'it follows what are final scores');
   return { ...outcome, task: { kind: 'regression', link: { kind: 'exp' } } };
 }
 
@@ -78,13 +104,18 @@ function limits(context: NodeContext): Limits {
 function clip(context: NodeContext, { low, high }: Limits): TensorValue {
   const tensor = tensorAt(context, 0);
   const relu = { kind: 'relu', slope: 0 } as const;
-  if (Number.isNaN(low) || Number.isNaN(high) || low >= high) throw invalid(context.node, 'its limits are not in order');
+  if (Number.isNaN(low) || Number.isNaN(high) || low >= high)
+    throw invalid(context.node, 'its limits are not in order');
   if (low === -Infinity && high === Infinity) return tensor;
   if (high === Infinity) return linear(withAtom(context, linear(tensor, -low, 1), relu), low, 1);
   if (low === -Infinity) return linear(withAtom(context, linear(tensor, high, -1), relu), high, -1);
   const x = settleAt(context, tensor);
   const size = sizeOf(tensor.dims);
-  const both = sumOfRelus(context, [scaleAffine(x, [-low, 1]), scaleAffine(x, [-high, 1])], new Float64Array(size).fill(-1));
+  const both = sumOfRelus(
+    context,
+    [scaleAffine(x, [-low, 1]), scaleAffine(x, [-high, 1])],
+    new Float64Array(size).fill(-1),
+  );
   return fromAffine(scaleAffine(both, [low, 1]), tensor);
 }
 
@@ -97,8 +128,16 @@ function sumOfRelus(context: NodeContext, [first, second]: readonly [Affine, Aff
     bias: Float64Array.from([...first.bias, ...second.bias]),
   };
   const relus = activationOf(stacked, { kind: 'relu' }, nameOf(context.node));
-  const triplets = Array.from(factors, (value, i) => [{ row: i, column: i, value: 1 }, { row: i, column: size + i, value }]).flat();
-  return { ...relus, matrix: multiply(fromTriplets(triplets, size, 2 * size), relus.matrix), bias: new Float64Array(size), names: [nameOf(context.node)] };
+  const triplets = Array.from(factors, (value, i) => [
+    { row: i, column: i, value: 1 },
+    { row: i, column: size + i, value },
+  ]).flat();
+  return {
+    ...relus,
+    matrix: multiply(fromTriplets(triplets, size, 2 * size), relus.matrix),
+    bias: new Float64Array(size),
+    names: [nameOf(context.node)],
+  };
 }
 
 /** max(0, min(1, alpha x + beta)). */
@@ -115,7 +154,8 @@ function slopes(context: NodeContext): TensorValue {
   const [slope = 0] = numbers;
   if (numbers.every((number) => number === slope)) return withAtom(context, tensor, { kind: 'leaky-relu', slope });
   const dims = broadcastDims(constantAt(context, 1).dims, tensor.dims);
-  if (dims === undefined || sizeOf(dims) !== sizeOf(tensor.dims)) throw invalid(context.node, 'its slopes do not fit its input');
+  if (dims === undefined || sizeOf(dims) !== sizeOf(tensor.dims))
+    throw invalid(context.node, 'its slopes do not fit its input');
   const x = settleAt(context, tensor);
   const factors = Float64Array.from(broadcastMap(constantAt(context, 1).dims, dims), (from) => -(numbers[from] ?? 0));
   return fromAffine(sumOfRelus(context, [x, scaleAffine(x, [0, -1])], factors), tensor);

@@ -14,7 +14,15 @@ import {
   settleAt,
   tensorAt,
 } from './context.ts';
-import { type Elementwise, addFunctions, addPolynomials, multiplyPolynomials, constantFunction, multiplyFunctions, unchanged } from './elementwise.ts';
+import {
+  type Elementwise,
+  addFunctions,
+  addPolynomials,
+  multiplyPolynomials,
+  constantFunction,
+  multiplyFunctions,
+  unchanged,
+} from './elementwise.ts';
 import { broadcastDims, broadcastMap, sizeOf } from './shape.ts';
 import { type Constant, type NumberArray, finiteNumbers, numberConstant } from './tensor.ts';
 import { addAffines } from './operators-join.ts';
@@ -52,13 +60,19 @@ function operand(context: NodeContext, index: number): Constant | TensorValue {
 
 function sum(context: NodeContext): Value {
   let total = operand(context, 0);
-  for (let index = 1; index < context.inputs.length; index += 1) total = combine(context, 'Add', [total, operand(context, index)]);
+  for (let index = 1; index < context.inputs.length; index += 1)
+    total = combine(context, 'Add', [total, operand(context, index)]);
   return total;
 }
 
 /** a sign b, stretched to a common shape. */
-export function combine(context: NodeContext, sign: Sign, [a, b]: readonly [Constant | TensorValue, Constant | TensorValue]): Constant | TensorValue {
-  if (a.kind === 'constant') return b.kind === 'constant' ? foldConstants(context, sign, [a, b]) : constantFirst(context, sign, [a, b]);
+export function combine(
+  context: NodeContext,
+  sign: Sign,
+  [a, b]: readonly [Constant | TensorValue, Constant | TensorValue],
+): Constant | TensorValue {
+  if (a.kind === 'constant')
+    return b.kind === 'constant' ? foldConstants(context, sign, [a, b]) : constantFirst(context, sign, [a, b]);
   if (b.kind === 'constant') return withConstant(context, sign, [a, b]);
   if (sign === 'Div') return divideTensors(context, a, b);
   return sign === 'Mul' ? multiplyTensors(context, a, b) : addTensors(context, [a, b], sign === 'Add' ? 1 : -1);
@@ -71,7 +85,11 @@ function constantFirst(context: NodeContext, sign: Sign, [a, b]: readonly [Const
 }
 
 /** A number for all elements stays part of the function; others become rows of the matrix. */
-function withConstant(context: NodeContext, sign: Sign, [tensor, constant]: readonly [TensorValue, Constant]): TensorValue {
+function withConstant(
+  context: NodeContext,
+  sign: Sign,
+  [tensor, constant]: readonly [TensorValue, Constant],
+): TensorValue {
   const numbers = finiteNumbers(constant);
   const shape = stretch(context, [tensor, { dims: constant.dims, batch: -1 }]);
   const value = numbers[0] ?? 0;
@@ -104,11 +122,13 @@ function signed(sign: Sign, value: number): number {
 /** The common shape of two values. */
 function stretch(context: NodeContext, [a, b]: readonly [Shape, Shape]): Shape {
   const dims = broadcastDims(a.dims, b.dims);
-  if (dims === undefined) throw invalid(context.node, `the shapes [${a.dims.join(', ')}] and [${b.dims.join(', ')}] do not fit`);
+  if (dims === undefined)
+    throw invalid(context.node, `the shapes [${a.dims.join(', ')}] and [${b.dims.join(', ')}] do not fit`);
   checkSize(context, dims);
   const batches = [a, b].flatMap(({ dims: own, batch }) => (batch < 0 ? [] : [batch + dims.length - own.length]));
   const [batch = -1] = batches;
-  if (batches.some((other) => other !== batch) || (batch >= 0 && dims[batch] !== 1)) throw unsupported(context.node, 'it mixes records');
+  if (batches.some((other) => other !== batch) || (batch >= 0 && dims[batch] !== 1))
+    throw unsupported(context.node, 'it mixes records');
   return { dims, batch };
 }
 
@@ -156,7 +176,11 @@ function multiplyTensors(context: NodeContext, a: TensorValue, b: TensorValue): 
   const [x, y] = [settleAt(context, a), settleAt(context, b)];
   const line = a.dims.join() === b.dims.join() ? lineBetween(x, y) : undefined;
   if (line !== undefined) return { ...a, base: y, fn: productOf(context, line) };
-  throw unsupported(context.node, 'it multiplies two different values that both depend on the data', 'Only a value and itself, or a value and a constant, can be multiplied.');
+  throw unsupported(
+    context.node,
+    'it multiplies two different values that both depend on the data',
+    'Only a value and itself, or a value and a constant, can be multiplied.',
+  );
 }
 
 function divideTensors(context: NodeContext, a: TensorValue, b: TensorValue): TensorValue {
@@ -167,7 +191,8 @@ function divideTensors(context: NodeContext, a: TensorValue, b: TensorValue): Te
 function reciprocal({ node }: NodeContext, tensor: TensorValue): TensorValue {
   const { plain, factor, atom, name } = tensor.fn;
   const [[c = 0], [d = 0]] = [plain, factor];
-  if (atom?.kind !== 'exp' || plain.length > 1 || factor.length > 1 || c <= 0 || d <= 0) throw unsupported(node, 'it divides by a value that depends on the data');
+  if (atom?.kind !== 'exp' || plain.length > 1 || factor.length > 1 || c <= 0 || d <= 0)
+    throw unsupported(node, 'it divides by a value that depends on the data');
   const argument = addPolynomials(multiplyPolynomials(atom.argument, [-1]), [-Math.log(d / c)]);
   return { ...tensor, fn: { plain: [0], factor: [1 / c], atom: { kind: 'sigmoid', slope: 0, argument }, name } };
 }
@@ -190,7 +215,8 @@ function power(context: NodeContext): Value {
   const exponent = scalarAt(context, 1) ?? 1;
   const folded = onConstant(context, (x) => x ** exponent);
   if (folded !== undefined) return folded;
-  if (!Number.isInteger(exponent) || exponent < 1 || exponent > 16) throw unsupported(context.node, `the power ${String(exponent)} is no polynomial of low degree`);
+  if (!Number.isInteger(exponent) || exponent < 1 || exponent > 16)
+    throw unsupported(context.node, `the power ${String(exponent)} is no polynomial of low degree`);
   let tensor = tensorAt(context, 0);
   // The power of what is no polynomial itself begins a layer of its own.
   if (tensor.fn.atom !== undefined) tensor = fromAffine(settleAt(context, tensor), tensor);
@@ -203,12 +229,18 @@ function power(context: NodeContext): Value {
 function onConstant(context: NodeContext, apply: (x: number) => number): Constant | undefined {
   const value = inputAt(context, 0);
   if (value.kind !== 'constant') return undefined;
-  return numberConstant(value.name, value.dims, Float64Array.from(value.numbers(), apply), value.type === 'integer' ? 'integer' : 'float');
+  return numberConstant(
+    value.name,
+    value.dims,
+    Float64Array.from(value.numbers(), apply),
+    value.type === 'integer' ? 'integer' : 'float',
+  );
 }
 
 function onlyConstant(context: NodeContext, apply: (x: number) => number): Constant {
   const value = onConstant(context, apply);
-  if (value === undefined) throw unsupported(context.node, 'this function of the data is neither affine nor a known activation');
+  if (value === undefined)
+    throw unsupported(context.node, 'this function of the data is neither affine nor a known activation');
   return value;
 }
 
@@ -228,5 +260,10 @@ function foldConstants(context: NodeContext, sign: Sign, [a, b]: readonly [Const
   const [x, y]: readonly NumberArray[] = [a.numbers(), b.numbers()];
   const [mapX, mapY] = [broadcastMap(a.dims, dims), broadcastMap(b.dims, dims)];
   const folded = Float64Array.from(mapX, (from, i) => folds[sign](x?.[from] ?? NaN, y?.[mapY[i] ?? 0] ?? NaN));
-  return numberConstant(`${a.name}, ${b.name}`, dims, sign === 'Div' && type === 'integer' ? folded.map(Math.trunc) : folded, type);
+  return numberConstant(
+    `${a.name}, ${b.name}`,
+    dims,
+    sign === 'Div' && type === 'integer' ? folded.map(Math.trunc) : folded,
+    type,
+  );
 }

@@ -1,6 +1,18 @@
 import { rowBuilder } from '../sparse.ts';
 import { invalid, unsupported } from './attributes.ts';
-import { type NodeContext, type Operator, checkEntries, checkSize, constantAt, inputAt, integersAt, mapTensor, nameOf, tensorAt, weightsAt } from './context.ts';
+import {
+  type NodeContext,
+  type Operator,
+  checkEntries,
+  checkSize,
+  constantAt,
+  inputAt,
+  integersAt,
+  mapTensor,
+  nameOf,
+  tensorAt,
+  weightsAt,
+} from './context.ts';
 import { combine } from './operators-arithmetic.ts';
 import { axisIn, sizeOf, stridedMap, stridesOf } from './shape.ts';
 import { sumsToOne, underLink } from './outcome.ts';
@@ -12,7 +24,9 @@ import { windowsOf } from './window.ts';
 export const convolutionOperators: Readonly<Record<string, Operator>> = {
   Conv: (context) => [convolution(context)],
   AveragePool: (context) => [averagePool(context)],
-  GlobalAveragePool: (context) => [reduce(context, tensorAt(context, 0), { axes: spatialAxes(tensorAt(context, 0)), keep: true, mean: true })],
+  GlobalAveragePool: (context) => [
+    reduce(context, tensorAt(context, 0), { axes: spatialAxes(tensorAt(context, 0)), keep: true, mean: true }),
+  ],
   ReduceMean: (context) => [reduceNode(context, true)],
   ReduceSum: (context) => [reduceNode(context, false)],
   BatchNormalization: (context) => [batchNormalization(context)],
@@ -21,7 +35,11 @@ export const convolutionOperators: Readonly<Record<string, Operator>> = {
 /** [records, channels, spatial axes…] */
 function imageAt(context: NodeContext): TensorValue {
   const tensor = tensorAt(context, 0);
-  if (tensor.dims.length < 3) throw invalid(context.node, `its input has the shape [${tensor.dims.join(', ')}]; channels and spatial axes are expected`);
+  if (tensor.dims.length < 3)
+    throw invalid(
+      context.node,
+      `its input has the shape [${tensor.dims.join(', ')}]; channels and spatial axes are expected`,
+    );
   if (tensor.batch > 0 || tensor.dims[0] !== 1) throw unsupported(context.node, 'it mixes records');
   return tensor;
 }
@@ -37,7 +55,10 @@ function convolution(context: NodeContext): TensorValue {
   const [filters = 0, depth = 0, ...kernel] = constantAt(context, 1).dims;
   const group = attributes.int('group', 1);
   if (kernel.length !== spatial.length || depth * group !== channels || filters % group !== 0) {
-    throw invalid(node, `filters of shape [${constantAt(context, 1).dims.join(', ')}] in ${String(group)} groups do not fit an input of shape [${tensor.dims.join(', ')}]`);
+    throw invalid(
+      node,
+      `filters of shape [${constantAt(context, 1).dims.join(', ')}] in ${String(group)} groups do not fit an input of shape [${tensor.dims.join(', ')}]`,
+    );
   }
   const weights = weightsAt(context, 1);
   const filterBias = context.inputs[2] === undefined ? new Float64Array(filters) : weightsAt(context, 2, filters);
@@ -55,7 +76,8 @@ function convolution(context: NodeContext): TensorValue {
       const taps = windows.taps[at] ?? window;
       for (let channel = 0; channel < depth; channel += 1) {
         const [from, weight] = [(firstChannel + channel) * inputSize, (filter * depth + channel) * kernelSize];
-        for (let i = 0; i < window.length; i += 1) builder.add(from + (window[i] ?? 0), weights[weight + (taps[i] ?? 0)] ?? 0);
+        for (let i = 0; i < window.length; i += 1)
+          builder.add(from + (window[i] ?? 0), weights[weight + (taps[i] ?? 0)] ?? 0);
       }
       builder.endRow();
     }
@@ -89,7 +111,8 @@ function averagePool(context: NodeContext): TensorValue {
 function reduceNode(context: NodeContext, mean: boolean): Value {
   const { attributes, node } = context;
   const value = inputAt(context, 0);
-  if (value.kind === 'outcome' && !mean && sumsToOne(value)) return numberConstant(nameOf(node), [1, 1], Float64Array.of(1), 'float');
+  if (value.kind === 'outcome' && !mean && sumsToOne(value))
+    return numberConstant(nameOf(node), [1, 1], Float64Array.of(1), 'float');
   const tensor = tensorAt(context, 0);
   const stated = integersAt(context, 1) ?? attributes.ints('axes') ?? [];
   if (stated.length === 0 && attributes.int('noop_with_empty_axes', 0) !== 0) return tensor;
@@ -130,14 +153,19 @@ function reduce(context: NodeContext, tensor: TensorValue, { axes, keep, mean }:
 function batchNormalization(context: NodeContext): Value {
   const { node, attributes } = context;
   const tensor = tensorAt(context, 0);
-  if (attributes.int('training_mode', 0) !== 0) throw unsupported(node, 'it was exported for training', 'Call model.eval() before the export.');
+  if (attributes.int('training_mode', 0) !== 0)
+    throw unsupported(node, 'it was exported for training', 'Call model.eval() before the export.');
   const channels = tensor.dims[1] ?? 1;
   const [scale, bias, mean, variance] = [1, 2, 3, 4].map((index) => weightsAt(context, index, channels));
   const epsilon = attributes.float('epsilon', 1e-5);
-  const factors = Float64Array.from({ length: channels }, (_, i) => (scale?.[i] ?? 0) / Math.sqrt((variance?.[i] ?? 0) + epsilon));
+  const factors = Float64Array.from(
+    { length: channels },
+    (_, i) => (scale?.[i] ?? 0) / Math.sqrt((variance?.[i] ?? 0) + epsilon),
+  );
   if (!factors.every(Number.isFinite)) throw notFinite(constantAt(context, 4).name);
   const shifts = factors.map((factor, i) => (bias?.[i] ?? 0) - factor * (mean?.[i] ?? 0));
   const dims = [channels, ...tensor.dims.slice(2).map(() => 1)];
-  const vector = (numbers: Float64Array) => numberConstant(node.name, tensor.dims.length < 2 ? [] : dims, numbers, 'float');
+  const vector = (numbers: Float64Array) =>
+    numberConstant(node.name, tensor.dims.length < 2 ? [] : dims, numbers, 'float');
   return combine(context, 'Add', [combine(context, 'Mul', [tensor, vector(factors)]), vector(shifts)]);
 }

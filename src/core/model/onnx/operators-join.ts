@@ -1,6 +1,17 @@
 import { addMatrices, stackRows } from '../sparse.ts';
 import { invalid, unsupported } from './attributes.ts';
-import { type NodeContext, type Operator, type Selectable, checkSize, fromAffine, integersAt, nameOf, selectElements, selectableAt, settleAt } from './context.ts';
+import {
+  type NodeContext,
+  type Operator,
+  type Selectable,
+  checkSize,
+  fromAffine,
+  integersAt,
+  nameOf,
+  selectElements,
+  selectableAt,
+  settleAt,
+} from './context.ts';
 import { complementaryPair } from './outcome.ts';
 import { type Elementwise, isUnchanged, unchanged } from './elementwise.ts';
 import { batchOf, pickAlong } from './operators-shape.ts';
@@ -20,11 +31,14 @@ export function concatenate(context: NodeContext, stated: number): Selectable {
   const [first] = parts;
   if (first === undefined) throw invalid(context.node, 'it has no inputs');
   const axis = axisIn(stated, first.dims.length);
-  const fits = (part: Selectable): boolean => part.dims.length === first.dims.length && part.dims.every((dim, i) => i === axis || dim === first.dims[i]);
+  const fits = (part: Selectable): boolean =>
+    part.dims.length === first.dims.length && part.dims.every((dim, i) => i === axis || dim === first.dims[i]);
   if (axis === undefined || !parts.every(fits)) throw invalid(context.node, 'its inputs have shapes that do not fit');
   const batch = Math.max(...parts.map(batchOf));
   if (axis === batch) throw unsupported(context.node, 'it puts records after one another');
-  const dims = first.dims.map((dim, i) => (i === axis ? parts.reduce((sum, part) => sum + (part.dims[axis] ?? 1), 0) : dim));
+  const dims = first.dims.map((dim, i) =>
+    i === axis ? parts.reduce((sum, part) => sum + (part.dims[axis] ?? 1), 0) : dim,
+  );
   checkSize(context, dims);
   const only = parts.length === 1 ? first : joined(context, parts);
   return selectElements(context, only, { map: concatMap(parts, axis), dims, batch });
@@ -48,18 +62,30 @@ function concatMap(parts: readonly Selectable[], axis: number): Int32Array {
 /** All elements of the parts in a row, as one value. */
 function joined(context: NodeContext, parts: readonly Selectable[]): Selectable {
   const dims = [parts.reduce((sum, part) => sum + sizeOf(part.dims), 0)];
-  if (parts.every((part) => part.kind === 'text')) return { kind: 'text', dims, batch: -1, columns: parts.flatMap((part) => part.columns) };
+  if (parts.every((part) => part.kind === 'text'))
+    return { kind: 'text', dims, batch: -1, columns: parts.flatMap((part) => part.columns) };
   if (parts.every((part) => part.kind === 'constant')) return joinedConstants(context, parts, dims);
   const [first] = parts;
-  if (first?.kind === 'tensor' && !isUnchanged(first.fn) && parts.every((part) => part.kind === 'tensor' && sameFunction(part.fn, first.fn))) {
+  if (
+    first?.kind === 'tensor' &&
+    !isUnchanged(first.fn) &&
+    parts.every((part) => part.kind === 'tensor' && sameFunction(part.fn, first.fn))
+  ) {
     // Branches that end in one function are one layer.
-    const under = joined(context, parts.map((part) => (part.kind === 'tensor' ? { ...part, fn: unchanged } : part)));
+    const under = joined(
+      context,
+      parts.map((part) => (part.kind === 'tensor' ? { ...part, fn: unchanged } : part)),
+    );
     return under.kind === 'tensor' ? { ...under, fn: first.fn } : under;
   }
   const affines = parts.map((part) => asAffine(context, part));
   const source = affines.find((affine) => affine.source !== undefined)?.source;
   if (source === undefined || affines.some((affine) => affine.source !== undefined && affine.source !== source)) {
-    throw unsupported(context.node, 'it joins values from different depths of the network', 'Skip connections cannot be evaluated encrypted; use a network whose layers follow one another.');
+    throw unsupported(
+      context.node,
+      'it joins values from different depths of the network',
+      'Skip connections cannot be evaluated encrypted; use a network whose layers follow one another.',
+    );
   }
   const base: Affine = {
     source,
@@ -72,9 +98,19 @@ function joined(context: NodeContext, parts: readonly Selectable[]): Selectable 
 }
 
 function joinedConstants({ node }: NodeContext, parts: readonly Constant[], dims: readonly number[]): Constant {
-  if (parts.every((part) => part.type === 'text')) return textConstant(nameOf(node), dims, parts.flatMap((part) => part.texts()));
+  if (parts.every((part) => part.type === 'text'))
+    return textConstant(
+      nameOf(node),
+      dims,
+      parts.flatMap((part) => part.texts()),
+    );
   const type = parts.every((part) => part.type === 'integer') ? 'integer' : 'float';
-  return numberConstant(nameOf(node), dims, Float64Array.from(parts.flatMap((part) => Array.from(part.numbers()))), type);
+  return numberConstant(
+    nameOf(node),
+    dims,
+    Float64Array.from(parts.flatMap((part) => Array.from(part.numbers()))),
+    type,
+  );
 }
 
 function sameFunction(a: Elementwise, b: Elementwise): boolean {
@@ -82,16 +118,29 @@ function sameFunction(a: Elementwise, b: Elementwise): boolean {
 }
 
 /** A constant has no source of its own and fits to any. */
-function asAffine(context: NodeContext, part: Selectable): Omit<Affine, 'source'> & { readonly source: Affine['source'] | undefined } {
+function asAffine(
+  context: NodeContext,
+  part: Selectable,
+): Omit<Affine, 'source'> & { readonly source: Affine['source'] | undefined } {
   if (part.kind === 'text') throw unsupported(context.node, 'it joins text and numbers');
   if (part.kind === 'tensor') return settleAt(context, part);
   const bias = Float64Array.from(part.numbers());
-  const nothing = { rows: bias.length, columns: 0, rowStart: new Uint32Array(bias.length + 1), columnIndex: new Uint32Array(0), values: new Float64Array(0) };
+  const nothing = {
+    rows: bias.length,
+    columns: 0,
+    rowStart: new Uint32Array(bias.length + 1),
+    columnIndex: new Uint32Array(0),
+    values: new Float64Array(0),
+  };
   return { source: undefined, matrix: nothing, bias, names: [] };
 }
 
 /** left + factor · right, both already of one shape and from one source. */
-export function addAffines(left: Affine, right: Affine, options: { readonly factor: number; readonly name: string }): Affine {
+export function addAffines(
+  left: Affine,
+  right: Affine,
+  options: { readonly factor: number; readonly name: string },
+): Affine {
   const { factor, name } = options;
   return {
     source: left.source,
@@ -104,7 +153,8 @@ export function addAffines(left: Affine, right: Affine, options: { readonly fact
 /** Zeros (or a constant) around the data. */
 function pad(context: NodeContext): Selectable {
   let value = selectableAt(context, 0);
-  if (context.attributes.text('mode', 'constant') !== 'constant') throw unsupported(context.node, 'only constant padding is supported');
+  if (context.attributes.text('mode', 'constant') !== 'constant')
+    throw unsupported(context.node, 'only constant padding is supported');
   const pads = integersAt(context, 1) ?? context.attributes.ints('pads') ?? [];
   const [fill = 0] = integersAt(context, 2) ?? [context.attributes.float('value', 0)];
   const axes = integersAt(context, 3) ?? value.dims.map((_, axis) => axis);
@@ -114,7 +164,9 @@ function pad(context: NodeContext): Selectable {
     const axis = axisIn(stated, value.dims.length);
     if (axis === undefined || before < 0 || after < 0) throw unsupported(context.node, 'it cuts elements off');
     checkSize(context, [...value.dims, before + after]);
-    const picks = Array.from({ length: before + (value.dims[axis] ?? 1) + after }, (_, at) => (at < before || at >= before + (value.dims[axis] ?? 1) ? -1 : at - before));
+    const picks = Array.from({ length: before + (value.dims[axis] ?? 1) + after }, (_, at) =>
+      at < before || at >= before + (value.dims[axis] ?? 1) ? -1 : at - before,
+    );
     value = pickAlong(context, value, { axis, picks, fill });
   }
   return value;

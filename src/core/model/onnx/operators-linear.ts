@@ -1,7 +1,17 @@
 import { fromDense, transpose } from '../sparse.ts';
 import { invalid, unsupported } from './attributes.ts';
 import { combine } from './operators-arithmetic.ts';
-import { type NodeContext, type Operator, type Shape, checkEntries, checkSize, inputAt, mapTensor, selectElements, weightsAt } from './context.ts';
+import {
+  type NodeContext,
+  type Operator,
+  type Shape,
+  checkEntries,
+  checkSize,
+  inputAt,
+  mapTensor,
+  selectElements,
+  weightsAt,
+} from './context.ts';
 import { sizeOf, stridedMap } from './shape.ts';
 import { type Constant, finiteNumbers, numberConstant } from './tensor.ts';
 import type { SparseMatrix } from '../ir.ts';
@@ -15,7 +25,10 @@ export const linearOperators: Readonly<Record<string, Operator>> = {
 function matrixProduct(context: NodeContext, [a, b]: readonly [Value, Value]): TensorValue {
   if (a.kind === 'tensor' && b.kind === 'constant' && !a.truncated) return timesMatrix(context, a, b);
   if (a.kind === 'constant' && b.kind === 'tensor' && !b.truncated) return matrixTimes(context, a, b);
-  const why = a.kind === 'constant' ? 'both its inputs are constants' : 'it multiplies two values that both depend on the data (attention does)';
+  const why =
+    a.kind === 'constant'
+      ? 'both its inputs are constants'
+      : 'it multiplies two values that both depend on the data (attention does)';
   throw unsupported(context.node, why);
 }
 
@@ -24,7 +37,11 @@ function timesMatrix(context: NodeContext, tensor: TensorValue, weights: Constan
   const inner = tensor.dims.at(-1) ?? 1;
   const [height, width = 1] = weights.dims;
   if (weights.dims.length > 2) throw unsupported(context.node, 'its weights have more than two axes');
-  if (height !== inner || tensor.dims.length === 0) throw invalid(context.node, `weights of shape [${weights.dims.join(', ')}] do not fit a tensor of shape [${tensor.dims.join(', ')}]`);
+  if (height !== inner || tensor.dims.length === 0)
+    throw invalid(
+      context.node,
+      `weights of shape [${weights.dims.join(', ')}] do not fit a tensor of shape [${tensor.dims.join(', ')}]`,
+    );
   if (tensor.batch === tensor.dims.length - 1) throw unsupported(context.node, 'it mixes records');
   const lead = tensor.dims.slice(0, -1);
   const matrix = transpose(fromDense(finiteNumbers(weights), inner, width));
@@ -34,7 +51,8 @@ function timesMatrix(context: NodeContext, tensor: TensorValue, weights: Constan
 
 /** weights [M, K] times tensor [K, N] or [K]: the same with both sides turned over. */
 function matrixTimes(context: NodeContext, weights: Constant, tensor: TensorValue): TensorValue {
-  if (weights.dims.length !== 2 || tensor.dims.length > 2) throw unsupported(context.node, 'its inputs have more than two axes');
+  if (weights.dims.length !== 2 || tensor.dims.length > 2)
+    throw unsupported(context.node, 'its inputs have more than two axes');
   const turned = tensor.dims.length < 2 ? tensor : turnOver(context, tensor);
   const product = timesMatrix(context, turned, turnConstant(weights));
   return tensor.dims.length < 2 ? product : turnOver(context, product);
@@ -53,7 +71,12 @@ function turnConstant(constant: Constant): Constant {
   const [rows = 1, columns = 1] = constant.dims;
   const numbers = finiteNumbers(constant);
   const map = stridedMap([columns, rows], [1, columns]);
-  return numberConstant(constant.name, [columns, rows], Float64Array.from(map, (from) => numbers[from] ?? 0), 'float');
+  return numberConstant(
+    constant.name,
+    [columns, rows],
+    Float64Array.from(map, (from) => numbers[from] ?? 0),
+    'float',
+  );
 }
 
 /** The block `count` times along the diagonal. */
@@ -71,8 +94,14 @@ function repeatBlocks(context: NodeContext, block: SparseMatrix, count: number):
   };
   for (let i = 0; i < count; i += 1) {
     matrix.values.set(block.values, i * entries);
-    matrix.columnIndex.set(block.columnIndex.map((column) => column + i * block.columns), i * entries);
-    matrix.rowStart.set(block.rowStart.map((start) => start + i * entries), i * block.rows);
+    matrix.columnIndex.set(
+      block.columnIndex.map((column) => column + i * block.columns),
+      i * entries,
+    );
+    matrix.rowStart.set(
+      block.rowStart.map((start) => start + i * entries),
+      i * block.rows,
+    );
   }
   return matrix;
 }
@@ -96,7 +125,15 @@ function gemm(context: NodeContext): Value {
   const addend = inputAt(context, 2);
   if (addend.kind !== 'constant') throw unsupported(node, 'its bias depends on the data');
   const numbers = weightsAt(context, 2);
-  const scaled = beta === 1 ? addend : numberConstant(addend.name, addend.dims, Float64Array.from(numbers, (value) => value * beta), 'float');
+  const scaled =
+    beta === 1
+      ? addend
+      : numberConstant(
+          addend.name,
+          addend.dims,
+          Float64Array.from(numbers, (value) => value * beta),
+          'float',
+        );
   return combine(context, 'Add', [product, scaled]);
 }
 

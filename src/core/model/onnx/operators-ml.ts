@@ -39,7 +39,8 @@ function scaler(context: NodeContext): Value {
   const width = tensorAt(context, 0).dims.at(-1) ?? 1;
   const vector = (name: string, fallback: number): Constant => {
     const floats = finiteFloats(context, name) ?? [fallback];
-    if (floats.length !== 1 && floats.length !== width) throw invalid(context.node, `its ${name} has ${String(floats.length)} numbers for ${String(width)} columns`);
+    if (floats.length !== 1 && floats.length !== width)
+      throw invalid(context.node, `its ${name} has ${String(floats.length)} numbers for ${String(width)} columns`);
     return numberConstant(name, floats.length === 1 ? [] : [width], Float64Array.from(floats), 'float');
   };
   const shifted = combine(context, 'Sub', [tensorAt(context, 0), vector('offset', 0)]);
@@ -60,7 +61,12 @@ function seedAt({ features, node }: NodeContext, feature: number): FeatureSeed {
 }
 
 /** A tensor whose elements are sums of features: `rows[i]` lists (feature, factor). */
-function fromFeatures(context: NodeContext, rows: readonly (readonly (readonly [feature: number, factor: number])[])[], dims: readonly number[], batch: number): TensorValue {
+function fromFeatures(
+  context: NodeContext,
+  rows: readonly (readonly (readonly [feature: number, factor: number])[])[],
+  dims: readonly number[],
+  batch: number,
+): TensorValue {
   const triplets = rows.flatMap((row, i) => row.map(([column, value]) => ({ row: i, column, value })));
   const matrix = fromTriplets(triplets, rows.length, context.features.seeds.length);
   return fromAffine({ source: columnSource, matrix, bias: new Float64Array(rows.length), names: [] }, { dims, batch });
@@ -73,14 +79,22 @@ function imputer(context: NodeContext): Value {
   const floats = finiteFloats(context, 'imputed_value_floats');
   const fills = floats ?? attributes.ints('imputed_value_int64s');
   if (fills === undefined) throw invalid(node, 'it has no values to fill in');
-  const replaced = floats === undefined ? attributes.int('replaced_value_int64', 0) : attributes.float('replaced_value_float', 0);
+  const replaced =
+    floats === undefined ? attributes.int('replaced_value_int64', 0) : attributes.float('replaced_value_float', 0);
   const width = value.dims.at(-1) ?? 1;
-  if (fills.length !== 1 && fills.length !== width) throw invalid(node, `it fills in ${String(fills.length)} values for ${String(width)} columns`);
-  const rows = featuresOf(context, value).map((feature, i) => imputed(context, seedAt(context, feature), { fill: fills[i % fills.length] ?? 0, replaced }));
+  if (fills.length !== 1 && fills.length !== width)
+    throw invalid(node, `it fills in ${String(fills.length)} values for ${String(width)} columns`);
+  const rows = featuresOf(context, value).map((feature, i) =>
+    imputed(context, seedAt(context, feature), { fill: fills[i % fills.length] ?? 0, replaced }),
+  );
   return { ...fromFeatures(context, rows, value.dims, value.batch), truncated: value.truncated };
 }
 
-function imputed({ features, node }: NodeContext, seed: FeatureSeed, { fill, replaced }: { readonly fill: number; readonly replaced: number }): (readonly [number, number])[] {
+function imputed(
+  { features, node }: NodeContext,
+  seed: FeatureSeed,
+  { fill, replaced }: { readonly fill: number; readonly replaced: number },
+): (readonly [number, number])[] {
   if (seed.kind !== 'number') throw unsupported(node, 'it fills in what is no number of the data');
   if (Number.isNaN(replaced)) return [[features.add({ ...seed, missing: seed.missing ?? fill }), 1]];
   // x + (fill - replaced) [x = replaced]
@@ -95,12 +109,21 @@ function oneHot(context: NodeContext): Value {
   const { node, attributes, features } = context;
   const value = selectableAt(context, 0);
   if (value.kind === 'constant') throw unsupported(node, 'it encodes a constant');
-  const categories: readonly (string | number)[] | undefined = value.kind === 'text' ? attributes.texts('cats_strings') : attributes.ints('cats_int64s');
-  if (categories === undefined) throw invalid(node, value.kind === 'text' ? 'it has no text categories for a text column' : 'it has no number categories for a number column');
+  const categories: readonly (string | number)[] | undefined =
+    value.kind === 'text' ? attributes.texts('cats_strings') : attributes.ints('cats_int64s');
+  if (categories === undefined)
+    throw invalid(
+      node,
+      value.kind === 'text'
+        ? 'it has no text categories for a text column'
+        : 'it has no number categories for a number column',
+    );
   if (new Set(categories).size !== categories.length) throw invalid(node, 'a category occurs twice');
   const columns = columnsOf(context, value);
   if (attributes.int('zeros', 1) === 0) for (const column of columns) features.refuseUnknown.add(column);
-  const rows = columns.flatMap((column) => categories.map((category): [number, number][] => [[features.add({ kind: 'one-hot', column, category }), 1]]));
+  const rows = columns.flatMap((column) =>
+    categories.map((category): [number, number][] => [[features.add({ kind: 'one-hot', column, category }), 1]]),
+  );
   return fromFeatures(context, rows, [...value.dims, categories.length], value.batch);
 }
 
@@ -109,7 +132,8 @@ function columnsOf(context: NodeContext, value: Exclude<Selectable, Constant>): 
   if (value.kind === 'text') return value.columns;
   return featuresOf(context, value).map((feature) => {
     const seed = seedAt(context, feature);
-    if (seed.kind !== 'number' || seed.missing !== undefined) throw unsupported(context.node, 'it encodes what is not a column of the data as it stands');
+    if (seed.kind !== 'number' || seed.missing !== undefined)
+      throw unsupported(context.node, 'it encodes what is not a column of the data as it stands');
     return seed.column;
   });
 }
@@ -128,10 +152,21 @@ function labelEncoder(context: NodeContext): Value {
   if (value.kind === 'label') {
     return { ...value, classes: value.classes.map((label) => values[keys.indexOf(label)] ?? fallback) };
   }
-  if (value.kind !== 'text' && value.kind !== 'tensor') throw unsupported(context.node, 'it encodes what is no column of the data');
-  if (!values.every(isFiniteNumber) || typeof fallback !== 'number') throw unsupported(context.node, 'it does not turn each category into a finite number');
+  if (value.kind !== 'text' && value.kind !== 'tensor')
+    throw unsupported(context.node, 'it encodes what is no column of the data');
+  if (!values.every(isFiniteNumber) || typeof fallback !== 'number')
+    throw unsupported(context.node, 'it does not turn each category into a finite number');
   const rows = columnsOf(context, value).map((column): [number, number][] => [
-    [context.features.add({ kind: 'ordinal', column, categories: keys, values: values.map(Number), unknown: fallback }), 1],
+    [
+      context.features.add({
+        kind: 'ordinal',
+        column,
+        categories: keys,
+        values: values.map(Number),
+        unknown: fallback,
+      }),
+      1,
+    ],
   ]);
   return fromFeatures(context, rows, value.dims, value.batch);
 }
@@ -143,13 +178,18 @@ function isFiniteNumber(value: ClassLabel): boolean {
 function labelMapping(context: NodeContext): LabelMapping {
   const { node, attributes } = context;
   const list = (part: string): readonly ClassLabel[] | undefined =>
-    attributes.texts(`${part}_strings`) ?? attributes.ints(`${part}_int64s`) ?? attributes.floats(`${part}_floats`) ?? tensorList(context, `${part}_tensor`);
+    attributes.texts(`${part}_strings`) ??
+    attributes.ints(`${part}_int64s`) ??
+    attributes.floats(`${part}_floats`) ??
+    tensorList(context, `${part}_tensor`);
   const classic = attributes.texts('classes_strings');
   const keys = list('keys') ?? classic;
   const values = list('values') ?? classic?.map((_, i) => i);
   if (keys === undefined || values === undefined) throw invalid(node, 'it has no keys or no values');
   const [fromTensor] = tensorList(context, 'default_tensor') ?? [];
-  const fallback = fromTensor ?? (typeof values[0] === 'string' ? attributes.text('default_string', '_Unused') : numericFallback(context));
+  const fallback =
+    fromTensor ??
+    (typeof values[0] === 'string' ? attributes.text('default_string', '_Unused') : numericFallback(context));
   return { keys, values, fallback };
 }
 
@@ -167,7 +207,9 @@ function tensorList({ attributes, readExternal }: NodeContext, name: string): re
 
 function featureVectorizer(context: NodeContext): Value {
   const widths = context.attributes.ints('inputdimensions');
-  const fits = context.inputs.every((_, i) => widths === undefined || selectableAt(context, i).dims.at(-1) === widths[i]);
+  const fits = context.inputs.every(
+    (_, i) => widths === undefined || selectableAt(context, i).dims.at(-1) === widths[i],
+  );
   if (!fits) throw invalid(context.node, 'its inputs have other widths than it says');
   return concatenate(context, -1);
 }
@@ -192,8 +234,14 @@ function normalizer(context: NodeContext): Value {
   if (end !== undefined) return end;
   const tensor = tensorAt(context, 0);
   const features = ownFeatures(settleAt(context, tensor), context.features, 'refuse');
-  if (features === undefined) throw unsupported(context.node, 'rows can be normalized only before any calculation but scaling and encoding');
+  if (features === undefined)
+    throw unsupported(context.node, 'rows can be normalized only before any calculation but scaling and encoding');
   const size = sizeOf(tensor.dims);
-  const base: Affine = { source: { kind: 'normalized', features, norm }, matrix: identityMatrix(size), bias: new Float64Array(size), names: [] };
+  const base: Affine = {
+    source: { kind: 'normalized', features, norm },
+    matrix: identityMatrix(size),
+    bias: new Float64Array(size),
+    names: [],
+  };
   return fromAffine(base, tensor);
 }

@@ -46,7 +46,10 @@ function passEnd(context: NodeContext): Value | undefined {
 function sliceEnd(context: NodeContext): Value | undefined {
   const value = passEnd(context);
   if (value?.kind !== 'outcome') return value;
-  const [starts, ends] = [integersAt(context, 1) ?? context.attributes.ints('starts'), integersAt(context, 2) ?? context.attributes.ints('ends')];
+  const [starts, ends] = [
+    integersAt(context, 1) ?? context.attributes.ints('starts'),
+    integersAt(context, 2) ?? context.attributes.ints('ends'),
+  ];
   const isSecond = starts?.length === 1 && starts[0] === 1 && (ends?.[0] ?? 0) >= 2;
   return (isSecond ? secondProbability(context, value) : undefined) ?? value;
 }
@@ -60,8 +63,10 @@ function constantNode(context: NodeContext): Constant {
   const name = nameOf(node);
   const tensor = attributes.tensor('value');
   if (tensor !== undefined) return readConstant(tensor.name === '' ? { ...tensor, name } : tensor, readExternal);
-  if (attributes.has('value_float')) return numberConstant(name, [], Float64Array.of(attributes.float('value_float', 0)), 'float');
-  if (attributes.has('value_int')) return numberConstant(name, [], Float64Array.of(attributes.int('value_int', 0)), 'integer');
+  if (attributes.has('value_float'))
+    return numberConstant(name, [], Float64Array.of(attributes.float('value_float', 0)), 'float');
+  if (attributes.has('value_int'))
+    return numberConstant(name, [], Float64Array.of(attributes.int('value_int', 0)), 'integer');
   if (attributes.has('value_string')) return textConstant(name, [], [attributes.text('value_string', '')]);
   const floats = attributes.floats('value_floats');
   if (floats !== undefined) return numberConstant(name, [floats.length], Float64Array.from(floats), 'float');
@@ -83,21 +88,36 @@ function castValue(context: NodeContext): Value {
   if (value.kind === 'constant') return castConstant(context, value, to);
   if (value.kind === 'text' && to === 8) return value;
   if (value.kind === 'tensor' && floatTypes.has(to)) return value;
-  if (value.kind === 'tensor' && wholeTypes.has(to)) return { ...value, truncated: value.truncated || !isWhole(context, value) };
+  if (value.kind === 'tensor' && wholeTypes.has(to))
+    return { ...value, truncated: value.truncated || !isWhole(context, value) };
   // A sum of sigmoids is never zero.
-  if (value.kind === 'tensor' && value.totalOf !== undefined && to === 9) return numberConstant(nameOf(context.node), value.dims, Float64Array.of(1), 'integer');
+  if (value.kind === 'tensor' && value.totalOf !== undefined && to === 9)
+    return numberConstant(nameOf(context.node), value.dims, Float64Array.of(1), 'integer');
   throw unsupported(context.node, 'it changes data to a type that is not supported (text to numbers, or to booleans)');
 }
 
 function isWhole({ features }: NodeContext, value: TensorValue): boolean {
-  return plainFeatures(value)?.every((feature) => features.wholeColumns.has(features.seeds[feature]?.column ?? -1)) === true;
+  return (
+    plainFeatures(value)?.every((feature) => features.wholeColumns.has(features.seeds[feature]?.column ?? -1)) === true
+  );
 }
 
 function castConstant({ node }: NodeContext, value: Constant, to: number): Constant {
-  const numbers = (): Float64Array => (value.type === 'text' ? Float64Array.from(value.texts(), Number) : Float64Array.from(value.numbers()));
-  if (floatTypes.has(to)) return value.type === 'float' ? value : numberConstant(value.name, value.dims, numbers(), 'float');
-  if (to === 9) return numberConstant(value.name, value.dims, numbers().map((x) => (x === 0 ? 0 : 1)), 'integer');
-  if (wholeTypes.has(to)) return value.type === 'integer' ? value : numberConstant(value.name, value.dims, numbers().map(Math.trunc), 'integer');
+  const numbers = (): Float64Array =>
+    value.type === 'text' ? Float64Array.from(value.texts(), Number) : Float64Array.from(value.numbers());
+  if (floatTypes.has(to))
+    return value.type === 'float' ? value : numberConstant(value.name, value.dims, numbers(), 'float');
+  if (to === 9)
+    return numberConstant(
+      value.name,
+      value.dims,
+      numbers().map((x) => (x === 0 ? 0 : 1)),
+      'integer',
+    );
+  if (wholeTypes.has(to))
+    return value.type === 'integer'
+      ? value
+      : numberConstant(value.name, value.dims, numbers().map(Math.trunc), 'integer');
   if (to !== 8) throw unsupported(node, 'it changes a constant to a type that is not supported');
   return value.type === 'text' ? value : textConstant(value.name, value.dims, Array.from(numbers(), String));
 }
@@ -120,8 +140,15 @@ function reshapeValue(context: NodeContext): Selectable {
   const entries = integersAt(context, 1) ?? context.attributes.ints('shape');
   if (entries === undefined) throw invalid(context.node, 'it has no target shape');
   const zeroIsZero = context.attributes.int('allowzero', 0) === 1;
-  const shape = reshape({ dims: value.dims, batch: batchOf(value) }, { entries, zeroIsZero, fixedBatch: context.fixedBatch });
-  if (shape === undefined) throw invalid(context.node, `the shape [${value.dims.join(', ')}] of a record cannot become [${entries.join(', ')}]`);
+  const shape = reshape(
+    { dims: value.dims, batch: batchOf(value) },
+    { entries, zeroIsZero, fixedBatch: context.fixedBatch },
+  );
+  if (shape === undefined)
+    throw invalid(
+      context.node,
+      `the shape [${value.dims.join(', ')}] of a record cannot become [${entries.join(', ')}]`,
+    );
   return reshaped(value, shape);
 }
 
@@ -131,7 +158,8 @@ function flatten(context: NodeContext): Selectable {
   const split = axis < 0 ? axis + value.dims.length : axis;
   const [before, after] = [sizeOf(value.dims.slice(0, split)), sizeOf(value.dims.slice(split))];
   const batch = batchOf(value);
-  if ((batch >= 0 && batch < split && before !== 1) || batch >= split) throw unsupported(context.node, 'it mixes records');
+  if ((batch >= 0 && batch < split && before !== 1) || batch >= split)
+    throw unsupported(context.node, 'it mixes records');
   return reshaped(value, { dims: [before, after], batch: batch < 0 ? -1 : 0 });
 }
 
@@ -148,9 +176,12 @@ function axesOf(context: NodeContext, rank: number): number[] | undefined {
 function squeeze(context: NodeContext): Selectable {
   const value = selectableAt(context, 0);
   const batch = batchOf(value);
-  const axes = axesOf(context, value.dims.length) ?? value.dims.flatMap((dim, axis) => (dim === 1 && axis !== batch ? [axis] : []));
+  const axes =
+    axesOf(context, value.dims.length) ??
+    value.dims.flatMap((dim, axis) => (dim === 1 && axis !== batch ? [axis] : []));
   if (axes.includes(batch)) throw unsupported(context.node, 'it removes the axis of the records');
-  if (axes.some((axis) => value.dims[axis] !== 1)) throw invalid(context.node, 'it removes an axis of more than one element');
+  if (axes.some((axis) => value.dims[axis] !== 1))
+    throw invalid(context.node, 'it removes an axis of more than one element');
   const dims = value.dims.filter((_, axis) => !axes.includes(axis));
   return reshaped(value, { dims, batch: batch - axes.filter((axis) => axis < batch).length });
 }
@@ -160,28 +191,44 @@ function unsqueeze(context: NodeContext): Selectable {
   const count = (integersAt(context, 1) ?? context.attributes.ints('axes') ?? []).length;
   const axes = axesOf(context, value.dims.length + count) ?? [];
   const rest = value.dims.map((dim, axis) => ({ dim, isBatch: axis === batchOf(value) }));
-  const placed = Array.from({ length: value.dims.length + count }, (_, axis) => (axes.includes(axis) ? { dim: 1, isBatch: false } : rest.shift()));
-  return reshaped(value, { dims: placed.map((axis) => axis?.dim ?? 1), batch: placed.findIndex((axis) => axis?.isBatch) });
+  const placed = Array.from({ length: value.dims.length + count }, (_, axis) =>
+    axes.includes(axis) ? { dim: 1, isBatch: false } : rest.shift(),
+  );
+  return reshaped(value, {
+    dims: placed.map((axis) => axis?.dim ?? 1),
+    batch: placed.findIndex((axis) => axis?.isBatch),
+  });
 }
 
 function transposeValue(context: NodeContext): Selectable {
   const value = selectableAt(context, 0);
   const rank = value.dims.length;
   const order = context.attributes.ints('perm') ?? Array.from({ length: rank }, (_, axis) => rank - 1 - axis);
-  if (order.length !== rank || new Set(order).size !== rank) throw invalid(context.node, 'its order of axes does not fit');
+  if (order.length !== rank || new Set(order).size !== rank)
+    throw invalid(context.node, 'its order of axes does not fit');
   const strides = stridesOf(value.dims);
   const dims = order.map((axis) => value.dims[axis] ?? 1);
-  const map = stridedMap(dims, order.map((axis) => strides[axis] ?? 0));
+  const map = stridedMap(
+    dims,
+    order.map((axis) => strides[axis] ?? 0),
+  );
   return selectElements(context, value, { map, dims, batch: batchOf(value) < 0 ? -1 : order.indexOf(batchOf(value)) });
 }
 
 /** Picks along an axis that does not count records. */
-export function pickAlong(context: NodeContext, value: Selectable, pick: { readonly axis: number; readonly picks: readonly number[]; readonly fill?: number }): Selectable {
+export function pickAlong(
+  context: NodeContext,
+  value: Selectable,
+  pick: { readonly axis: number; readonly picks: readonly number[]; readonly fill?: number },
+): Selectable {
   const { axis, picks, fill = 0 } = pick;
   const along = value.dims[axis] ?? 1;
   if (axis === batchOf(value)) throw unsupported(context.node, 'it picks some of the records');
-  const wanted = picks.map((index) => (index < 0 && index >= -along && pick.fill === undefined ? index + along : index));
-  if (wanted.some((index) => index >= along || (index < 0 && pick.fill === undefined))) throw invalid(context.node, 'it picks an element that does not exist');
+  const wanted = picks.map((index) =>
+    index < 0 && index >= -along && pick.fill === undefined ? index + along : index,
+  );
+  if (wanted.some((index) => index >= along || (index < 0 && pick.fill === undefined)))
+    throw invalid(context.node, 'it picks an element that does not exist');
   const dims = value.dims.map((dim, i) => (i === axis ? picks.length : dim));
   checkSize(context, dims);
   return selectElements(context, value, { map: axisMap(value.dims, axis, wanted), dims, batch: batchOf(value), fill });
@@ -228,8 +275,12 @@ function slice(context: NodeContext): Selectable {
   return value;
 }
 
-function slicePicks({ start, end, step }: { readonly start: number; readonly end: number; readonly step: number }, along: number): number[] {
-  const bound = (index: number, low: number, high: number): number => Math.min(high, Math.max(low, index < 0 ? index + along : index));
+function slicePicks(
+  { start, end, step }: { readonly start: number; readonly end: number; readonly step: number },
+  along: number,
+): number[] {
+  const bound = (index: number, low: number, high: number): number =>
+    Math.min(high, Math.max(low, index < 0 ? index + along : index));
   const picks: number[] = [];
   if (step > 0) for (let i = bound(start, 0, along); i < bound(end, 0, along); i += step) picks.push(i);
   if (step < 0) for (let i = bound(start, 0, along - 1); i > bound(end, -1, along - 1); i += step) picks.push(i);

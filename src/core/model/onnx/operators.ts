@@ -14,7 +14,17 @@ const { Softmax, LogSoftmax, ArgMax, ...ends } = endingOperators;
 
 /** Operators by domain and name. */
 const operators: Readonly<Record<string, Readonly<Record<string, Operator | undefined>>>> = {
-  '': { ...shapeOperators, ...joiningOperators, ...arithmeticOperators, ...linearOperators, ...activationOperators, ...convolutionOperators, Softmax, LogSoftmax, ArgMax },
+  '': {
+    ...shapeOperators,
+    ...joiningOperators,
+    ...arithmeticOperators,
+    ...linearOperators,
+    ...activationOperators,
+    ...convolutionOperators,
+    Softmax,
+    LogSoftmax,
+    ArgMax,
+  },
   'ai.onnx.ml': { ...preparingOperators, ...ends, ...treeOperators },
 };
 
@@ -40,5 +50,8 @@ const advice: Readonly<Record<string, string>> = {
 };
 
 export function adviceFor({ operator }: OnnxNode): string {
-  return (Object.hasOwn(advice, operator) ? advice[operator] : undefined) ?? 'docs/formats.md lists the operators that can be evaluated encrypted.';
+  return (
+    (Object.hasOwn(advice, operator) ? advice[operator] : undefined) ??
+    'docs/formats.md lists the operators that can be evaluated encrypted.'
+  );
 }

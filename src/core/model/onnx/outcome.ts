@@ -27,11 +27,17 @@ export function numbered(count: number): number[] {
 }
 
 /** The scores under a final sigmoid or exponential, which people's side computes exactly. */
-export function underLink(tensor: TensorValue): { readonly link: 'sigmoid' | 'exp' | 'identity'; readonly scores: Pick<TensorValue, 'base' | 'fn'> } {
+export function underLink(tensor: TensorValue): {
+  readonly link: 'sigmoid' | 'exp' | 'identity';
+  readonly scores: Pick<TensorValue, 'base' | 'fn'>;
+} {
   const { fn, base } = tensor;
   const kind = fn.atom?.kind;
   if (fn.atom !== undefined && isPlainAtom(fn) && (kind === 'sigmoid' || kind === 'exp')) {
-    return { link: kind, scores: { base, fn: { plain: fn.atom.argument, factor: [0], atom: undefined, name: fn.name } } };
+    return {
+      link: kind,
+      scores: { base, fn: { plain: fn.atom.argument, factor: [0], atom: undefined, name: fn.name } },
+    };
   }
   return { link: 'identity', scores: tensor };
 }
@@ -45,7 +51,8 @@ export function classScores(context: NodeContext, tensor: TensorValue): Outcome 
   const { link, scores } = underLink(tensor);
   const affine = settleAt(context, { ...tensor, ...scores });
   const count = sizeOf(tensor.dims);
-  if (link === 'sigmoid') return classification({ affine, link: logistic, classes: numbered(Math.max(2, count)), probabilities: true });
+  if (link === 'sigmoid')
+    return classification({ affine, link: logistic, classes: numbered(Math.max(2, count)), probabilities: true });
   if (count < 2) throw unsupported(context.node, 'it expects one number a class, and there is a single one');
   return classification({ affine, link: { kind: 'identity' }, classes: numbered(count), probabilities: false });
 }
@@ -54,20 +61,26 @@ export function classScores(context: NodeContext, tensor: TensorValue): Outcome 
 export function softmaxEnd(context: NodeContext, value: TensorValue | Outcome): Outcome {
   if (value.kind === 'tensor') return withProbabilities(classScores(context, value), { kind: 'softmax' });
   const { task } = value;
-  if (task.kind !== 'classification' || task.link.kind !== 'identity') throw unsupported(context.node, 'it follows what are probabilities already');
+  if (task.kind !== 'classification' || task.link.kind !== 'identity')
+    throw unsupported(context.node, 'it follows what are probabilities already');
   const isMargin = value.scores.kind === 'affine' && value.scores.affine.matrix.rows === 1;
   // softmax of [-s, s] is the sigmoid of 2 s
   return withProbabilities(value, isMargin ? { kind: 'sigmoid', slope: 2, normalize: false } : { kind: 'softmax' });
 }
 
 function withProbabilities(outcome: Outcome, link: Link): Outcome {
-  return outcome.task.kind === 'classification' ? { ...outcome, task: { ...outcome.task, link, probabilities: true } } : outcome;
+  return outcome.task.kind === 'classification'
+    ? { ...outcome, task: { ...outcome.task, link, probabilities: true } }
+    : outcome;
 }
 
 /** Softmax, and the sigmoid of a single score beside its complement. */
 export function sumsToOne({ task, scores }: Outcome): boolean {
   if (task.kind !== 'classification') return false;
-  return task.link.kind === 'softmax' || (task.link.kind === 'sigmoid' && scores.kind === 'affine' && scores.affine.matrix.rows === 1);
+  return (
+    task.link.kind === 'softmax' ||
+    (task.link.kind === 'sigmoid' && scores.kind === 'affine' && scores.affine.matrix.rows === 1)
+  );
 }
 
 /** Probabilities made to sum to 1; undefined when the value is none. */
@@ -75,7 +88,8 @@ export function normalizeEnd(context: NodeContext, value: Value, norm: 'l1' | 'l
   const outcome = value.kind === 'tensor' && underLink(value).link === 'sigmoid' ? classScores(context, value) : value;
   if (outcome.kind !== 'outcome') return undefined;
   const { task } = outcome;
-  if (norm !== 'l1' || task.kind !== 'classification' || task.link.kind === 'identity') throw unsupported(context.node, 'it normalizes what are no probabilities');
+  if (norm !== 'l1' || task.kind !== 'classification' || task.link.kind === 'identity')
+    throw unsupported(context.node, 'it normalizes what are no probabilities');
   const isMargin = outcome.scores.kind === 'affine' && outcome.scores.affine.matrix.rows === 1;
   if (task.link.kind !== 'sigmoid' || isMargin) return outcome;
   return { ...outcome, task: { ...task, link: { ...task.link, normalize: true } } };
@@ -95,17 +109,24 @@ export function complementaryPair(context: NodeContext): Outcome | undefined {
   const isPair = first.base === second.base && sizeOf(first.dims) === 1 && sizeOf(second.dims) === 1;
   if (!isPair || first.fn.atom?.kind !== 'sigmoid') return undefined;
   if (JSON.stringify(first.fn.atom) !== JSON.stringify(second.fn.atom)) return undefined;
-  const isComplement = (fn: Elementwise): boolean => fn.plain.length === 1 && fn.plain[0] === 1 && fn.factor.length === 1 && fn.factor[0] === -1;
+  const isComplement = (fn: Elementwise): boolean =>
+    fn.plain.length === 1 && fn.plain[0] === 1 && fn.factor.length === 1 && fn.factor[0] === -1;
   const [p, q, sign] = isPlainAtom(second.fn) ? [second, first, 1] : [first, second, -1];
   if (!isPlainAtom(p.fn) || !isComplement(q.fn)) return undefined;
   const affine = settleAt(context, { ...p, ...underLink(p).scores });
-  return classification({ affine: scaleAffine(affine, [0, sign]), link: logistic, classes: [0, 1], probabilities: true });
+  return classification({
+    affine: scaleAffine(affine, [0, sign]),
+    link: logistic,
+    classes: [0, 1],
+    probabilities: true,
+  });
 }
 
 /** A tensor as it leaves the graph: what is affine, and what is left to people's side. */
-export function endOfTensor(tensor: TensorValue): { readonly link: 'sigmoid' | 'exp' | 'identity'; readonly affine: Affine } | undefined {
+export function endOfTensor(
+  tensor: TensorValue,
+): { readonly link: 'sigmoid' | 'exp' | 'identity'; readonly affine: Affine } | undefined {
   const { link, scores } = underLink(tensor);
   const affine = settle(scores);
   return affine && { link, affine };
 }
-

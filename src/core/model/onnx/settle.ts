@@ -54,7 +54,8 @@ export function lineBetween(x: Affine, y: Affine): Polynomial | undefined {
   if (!sameNumbers(one.rowStart, other.rowStart) || !sameNumbers(one.columnIndex, other.columnIndex)) return undefined;
   const b = (one.values[0] ?? 0) / (other.values[0] ?? 0);
   const a = (x.bias[0] ?? 0) - b * (y.bias[0] ?? 0);
-  const isClosely = (value: number, wanted: number): boolean => Math.abs(value - wanted) <= 1e-12 * (Math.abs(value) + Math.abs(a) + Math.abs(wanted));
+  const isClosely = (value: number, wanted: number): boolean =>
+    Math.abs(value - wanted) <= 1e-12 * (Math.abs(value) + Math.abs(a) + Math.abs(wanted));
   const fits =
     Number.isFinite(b) &&
     one.values.every((value, i) => isClosely(value, b * (other.values[i] ?? 0))) &&
@@ -87,7 +88,8 @@ export function activationOf(input: Affine, activation: Activation, name: string
 
 function recognise(fn: Elementwise): Recognised | undefined {
   const { atom, plain, factor } = fn;
-  if (atom === undefined) return { activation: { kind: 'polynomial', coefficients: plain }, inner: [0, 1], outer: [0, 1] };
+  if (atom === undefined)
+    return { activation: { kind: 'polynomial', coefficients: plain }, inner: [0, 1], outer: [0, 1] };
   if (plain.length === 1 && factor.length === 1) {
     const activation = simple(atom);
     return activation && { activation, inner: atom.argument, outer: [plain[0] ?? 0, factor[0] ?? 0] };
@@ -116,13 +118,20 @@ function recogniseGated(atom: Atom, plain: Polynomial, factor: Polynomial): Reco
   const { argument } = atom;
   if (atom.kind === 'sigmoid') {
     const k = ratio(factor, argument);
-    return k === undefined || plain.length > 1 ? undefined : { activation: { kind: 'silu' }, inner: argument, outer: [plain[0] ?? 0, k] };
+    return k === undefined || plain.length > 1
+      ? undefined
+      : { activation: { kind: 'silu' }, inner: argument, outer: [plain[0] ?? 0, k] };
   }
-  const inner = atom.kind === 'erf' ? argument.map((c) => c * Math.SQRT2) : atom.kind === 'tanh' ? geluInner(argument) : undefined;
+  const inner =
+    atom.kind === 'erf' ? argument.map((c) => c * Math.SQRT2) : atom.kind === 'tanh' ? geluInner(argument) : undefined;
   if (inner === undefined) return undefined;
   const [half, rest] = [ratio(factor, inner), ratio(plain, inner)];
   if (half === undefined || rest === undefined || !isClose(half, rest)) return undefined;
-  return { activation: { kind: 'gelu', approximation: atom.kind === 'erf' ? 'none' : 'tanh' }, inner, outer: [0, 2 * half] };
+  return {
+    activation: { kind: 'gelu', approximation: atom.kind === 'erf' ? 'none' : 'tanh' },
+    inner,
+    outer: [0, 2 * half],
+  };
 }
 
 /** u with argument = √(2/π) (u + 0.044715 u³), for u = a t. */
@@ -139,6 +148,11 @@ function recogniseLeaky(atom: Atom, plain: Polynomial, factor: Polynomial): Reco
   const [shift = 0, k = 0] = atom.argument;
   const left = slope / k;
   const right = left + (factor[0] ?? 0);
-  if (atom.kind !== 'relu' || plain.length !== 2 || factor.length !== 1 || atom.argument.length !== 2 || right === 0) return undefined;
-  return { activation: { kind: 'leaky-relu', slope: left / right }, inner: atom.argument, outer: [offset - left * shift, right] };
+  if (atom.kind !== 'relu' || plain.length !== 2 || factor.length !== 1 || atom.argument.length !== 2 || right === 0)
+    return undefined;
+  return {
+    activation: { kind: 'leaky-relu', slope: left / right },
+    inner: atom.argument,
+    outer: [offset - left * shift, right],
+  };
 }

@@ -6,7 +6,8 @@ export function sizeOf(dims: readonly number[]): number {
 /** Distance between neighbours on each axis, row-major. */
 export function stridesOf(dims: readonly number[]): number[] {
   const strides = new Array<number>(dims.length).fill(1);
-  for (let axis = dims.length - 2; axis >= 0; axis -= 1) strides[axis] = (strides[axis + 1] ?? 1) * (dims[axis + 1] ?? 1);
+  for (let axis = dims.length - 2; axis >= 0; axis -= 1)
+    strides[axis] = (strides[axis + 1] ?? 1) * (dims[axis + 1] ?? 1);
   return strides;
 }
 
@@ -92,7 +93,9 @@ export interface ReshapeTarget {
 /** The shape after a reshape that leaves records apart; undefined when it does not fit or mixes records. */
 export function reshape(shape: BatchedShape, target: ReshapeTarget): BatchedShape | undefined {
   const size = sizeOf(shape.dims);
-  const copied = target.entries.map((entry, axis) => (entry === 0 && !target.zeroIsZero ? (axis === shape.batch ? NaN : (shape.dims[axis] ?? 0)) : entry));
+  const copied = target.entries.map((entry, axis) =>
+    entry === 0 && !target.zeroIsZero ? (axis === shape.batch ? NaN : (shape.dims[axis] ?? 0)) : entry,
+  );
   const batch = shape.batch < 0 ? -1 : batchEntry(copied, size, target.fixedBatch);
   if (batch === undefined) return undefined;
   const entries = copied.map((entry, axis) => (axis === batch ? 1 : entry));

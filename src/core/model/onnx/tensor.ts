@@ -22,11 +22,30 @@ export interface Constant {
 }
 
 /** Bytes an element takes in raw data, by ONNX data type. */
-const elementBytes: Readonly<Record<number, number>> = { 1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2 };
+const elementBytes: Readonly<Record<number, number>> = {
+  1: 4,
+  2: 1,
+  3: 1,
+  4: 2,
+  5: 2,
+  6: 4,
+  7: 8,
+  9: 1,
+  10: 2,
+  11: 8,
+  12: 4,
+  13: 8,
+  16: 2,
+};
 const floatTypes: ReadonlySet<number> = new Set([1, 10, 11, 16]);
 const textType = 8;
 
-export function numberConstant(name: string, dims: readonly number[], numbers: NumberArray, type: 'float' | 'integer'): Constant {
+export function numberConstant(
+  name: string,
+  dims: readonly number[],
+  numbers: NumberArray,
+  type: 'float' | 'integer',
+): Constant {
   return { kind: 'constant', name, dims, type, numbers: () => numbers, texts: () => [] };
 }
 
@@ -45,9 +64,13 @@ export function readConstant(tensor: OnnxTensor, readExternal?: ReadExternal): C
   if (tensor.dataType === textType) return readTexts(tensor, count);
   const bytesEach = elementBytes[tensor.dataType];
   if (bytesEach === undefined) {
-    throw new AppError('model.unsupported', `The tensor ${quoted(name)} has the element type ${String(tensor.dataType)}, which is not supported.`, {
-      hint: 'Export the model with float32 weights.',
-    });
+    throw new AppError(
+      'model.unsupported',
+      `The tensor ${quoted(name)} has the element type ${String(tensor.dataType)}, which is not supported.`,
+      {
+        hint: 'Export the model with float32 weights.',
+      },
+    );
   }
   const type = floatTypes.has(tensor.dataType) ? 'float' : 'integer';
   const numbers = numberReader(tensor, count, readExternal);
@@ -166,7 +189,10 @@ function externalBytes(tensor: OnnxTensor, length: number, readExternal: ReadExt
   try {
     bytes = readExternal(location, offset, length);
   } catch (cause) {
-    throw new AppError('model.invalid', `Cannot read the tensor ${quoted(tensor.name)} from ${location}.`, { hint, cause });
+    throw new AppError('model.invalid', `Cannot read the tensor ${quoted(tensor.name)} from ${location}.`, {
+      hint,
+      cause,
+    });
   }
   if (bytes.length !== length) throw invalid(tensor.name, `is cut off in ${location}`, hint);
   return bytes;

@@ -29,7 +29,15 @@ export function walkGraph(file: OnnxFile, graph: OnnxGraph, readExternal: ReadEx
   const fixedBatch = fixedBatchOf(graph);
   for (const node of inOrder(graph)) {
     const inputs = node.inputs.map((name) => (name === '' ? undefined : values.get(name)));
-    const context = { node, attributes: attributesOf(node), inputs, opset: opsetOf(node, file), features, fixedBatch, readExternal };
+    const context = {
+      node,
+      attributes: attributesOf(node),
+      inputs,
+      opset: opsetOf(node, file),
+      features,
+      fixedBatch,
+      readExternal,
+    };
     const results = evaluate(context);
     for (const [i, name] of node.outputs.entries()) {
       const result = results[i];
@@ -38,7 +46,11 @@ export function walkGraph(file: OnnxFile, graph: OnnxGraph, readExternal: ReadEx
   }
   const outputs = graph.outputs.map(({ name }) => {
     const value = values.get(name);
-    if (value === undefined) throw new AppError('model.invalid', `The output ${JSON.stringify(name)} of the graph is not computed by any node.`);
+    if (value === undefined)
+      throw new AppError(
+        'model.invalid',
+        `The output ${JSON.stringify(name)} of the graph is not computed by any node.`,
+      );
     return value;
   });
   return { outputs, features };
@@ -47,7 +59,8 @@ export function walkGraph(file: OnnxFile, graph: OnnxGraph, readExternal: ReadEx
 function evaluate(context: NodeContext): readonly Value[] {
   const { node } = context;
   for (const [i, name] of node.inputs.entries()) {
-    if (name !== '' && context.inputs[i] === undefined) throw unsupported(node, `it needs ${JSON.stringify(name)}, which is an output that is not supported`);
+    if (name !== '' && context.inputs[i] === undefined)
+      throw unsupported(node, `it needs ${JSON.stringify(name)}, which is an output that is not supported`);
   }
   const operator: Operator | undefined = operatorOf(node);
   if (operator === undefined) throw unsupported(node, 'this operator is not supported', adviceFor(node));
@@ -81,7 +94,8 @@ function inOrder(graph: OnnxGraph): readonly OnnxNode[] {
     state.set(node, 'open');
     for (const name of node.inputs) {
       const producer = producers.get(name);
-      if (producer === undefined && name !== '' && !given.has(name)) throw invalid(node, `its input ${JSON.stringify(name)} is computed nowhere`);
+      if (producer === undefined && name !== '' && !given.has(name))
+        throw invalid(node, `its input ${JSON.stringify(name)} is computed nowhere`);
       if (producer === undefined || state.get(producer) === 'done') continue;
       if (state.get(producer) === 'open') throw invalid(node, 'it needs its own result: the graph has a loop');
       stack.push(producer);
@@ -94,7 +108,8 @@ function producersOf(graph: OnnxGraph): Map<string, OnnxNode> {
   const producers = new Map<string, OnnxNode>();
   const taken = new Set<string>();
   const take = (name: string): void => {
-    if (taken.has(name)) throw new AppError('model.invalid', `The name ${JSON.stringify(name)} is given twice in the graph.`);
+    if (taken.has(name))
+      throw new AppError('model.invalid', `The name ${JSON.stringify(name)} is given twice in the graph.`);
     taken.add(name);
   };
   for (const { name } of dataInputs(graph)) take(name);
@@ -112,5 +127,6 @@ function producersOf(graph: OnnxGraph): Map<string, OnnxNode> {
 
 /** Branches and loops decide by the data. */
 function checkNoGraph(node: OnnxNode): void {
-  if (operatorOf(node) !== undefined) throw new AppError('model.invalid', `The ${describeNode(node)} holds a graph of its own.`);
+  if (operatorOf(node) !== undefined)
+    throw new AppError('model.invalid', `The ${describeNode(node)} holds a graph of its own.`);
 }

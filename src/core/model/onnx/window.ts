@@ -26,7 +26,9 @@ interface Axis {
  * @param kernel the window's size along each
  */
 export function windowsOf(context: NodeContext, spatial: readonly number[], kernel: readonly number[]): Windows {
-  const axes = spatial.map((size, axis) => axisOf(context, axis, { size, kernel: kernel[axis] ?? 1, count: spatial.length }));
+  const axes = spatial.map((size, axis) =>
+    axisOf(context, axis, { size, kernel: kernel[axis] ?? 1, count: spatial.length }),
+  );
   const dims = axes.map(({ output }) => output);
   checkSize(context, [...dims, sizeOf(kernel)]);
   const kernelIndex = indexTable(kernel);
@@ -47,7 +49,11 @@ export function windowsOf(context: NodeContext, spatial: readonly number[], kern
   return { dims, inputs, taps };
 }
 
-function inputPosition(axes: readonly Axis[], position: readonly number[], offset: readonly number[]): number | undefined {
+function inputPosition(
+  axes: readonly Axis[],
+  position: readonly number[],
+  offset: readonly number[],
+): number | undefined {
   let flat = 0;
   for (const [i, { size, stride, dilation, before }] of axes.entries()) {
     const at = (position[i] ?? 0) * stride + (offset[i] ?? 0) * dilation - before;
@@ -57,18 +63,30 @@ function inputPosition(axes: readonly Axis[], position: readonly number[], offse
   return flat;
 }
 
-function axisOf(context: NodeContext, axis: number, { size, kernel, count }: { readonly size: number; readonly kernel: number; readonly count: number }): Axis {
+function axisOf(
+  context: NodeContext,
+  axis: number,
+  { size, kernel, count }: { readonly size: number; readonly kernel: number; readonly count: number },
+): Axis {
   const { node, attributes } = context;
   const stride = attributes.ints('strides')?.[axis] ?? 1;
   const dilation = attributes.ints('dilations')?.[axis] ?? 1;
-  if (![stride, dilation, kernel].every((value) => Number.isSafeInteger(value) && value > 0)) throw invalid(node, 'its strides, dilations and kernel must be positive');
+  if (![stride, dilation, kernel].every((value) => Number.isSafeInteger(value) && value > 0))
+    throw invalid(node, 'its strides, dilations and kernel must be positive');
   const reach = dilation * (kernel - 1) + 1;
   const pads = attributes.ints('pads');
-  const { before, total } = padding(context, { size, stride, reach, before: pads?.[axis] ?? 0, after: pads?.[axis + count] ?? 0 });
+  const { before, total } = padding(context, {
+    size,
+    stride,
+    reach,
+    before: pads?.[axis] ?? 0,
+    after: pads?.[axis + count] ?? 0,
+  });
   const room = size + total - reach;
   const output = Math.floor(room / stride) + 1;
   if (room < 0) throw invalid(node, 'its window is larger than its input');
-  if (attributes.int('ceil_mode', 0) !== 0 && room % stride !== 0) throw unsupported(node, 'it rounds the number of windows up', 'Export it with ceil_mode=False.');
+  if (attributes.int('ceil_mode', 0) !== 0 && room % stride !== 0)
+    throw unsupported(node, 'it rounds the number of windows up', 'Export it with ceil_mode=False.');
   checkSize(context, [output]);
   return { size, kernel, stride, dilation, before, output };
 }
@@ -81,19 +99,25 @@ interface Padding {
   readonly after: number;
 }
 
-function padding({ node, attributes }: NodeContext, { size, stride, reach, before, after }: Padding): { readonly before: number; readonly total: number } {
+function padding(
+  { node, attributes }: NodeContext,
+  { size, stride, reach, before, after }: Padding,
+): { readonly before: number; readonly total: number } {
   const auto = attributes.text('auto_pad', 'NOTSET');
   if (auto === 'VALID') return { before: 0, total: 0 };
   if (auto === 'SAME_UPPER' || auto === 'SAME_LOWER') {
     const total = Math.max(0, (Math.ceil(size / stride) - 1) * stride + reach - size);
     return { before: auto === 'SAME_UPPER' ? Math.floor(total / 2) : Math.ceil(total / 2), total };
   }
-  if (auto !== 'NOTSET' || before < 0 || after < 0 || !Number.isSafeInteger(before + after)) throw invalid(node, 'its padding is not valid');
+  if (auto !== 'NOTSET' || before < 0 || after < 0 || !Number.isSafeInteger(before + after))
+    throw invalid(node, 'its padding is not valid');
   return { before, total: before + after };
 }
 
 /** All index tuples of a shape, row by row. */
 function indexTable(dims: readonly number[]): number[][] {
   const strides = stridesOf(dims);
-  return Array.from(stridedMap(dims, strides), (flat) => dims.map((dim, axis) => Math.floor(flat / (strides[axis] ?? 1)) % dim));
+  return Array.from(stridedMap(dims, strides), (flat) =>
+    dims.map((dim, axis) => Math.floor(flat / (strides[axis] ?? 1)) % dim),
+  );
 }
