@@ -46,7 +46,7 @@ export async function listArtifacts(
   const given = options.prefix ?? '';
   const prefix = given === '' || given.endsWith('/') ? given : `${given}/`;
   const listing = await store.list(prefix, { signal: running.signal, ...(options.next === undefined ? {} : { next: options.next }) });
-  const folders = listing.folders.map((key): ArtifactRow => ({ key, uri: store.uriOf(key), kind: 'folder' }));
+  const folders = listing.folders.map((key): ArtifactRow => ({ key, uri: `${store.uriOf(key.slice(0, -1))}/`, kind: 'folder' }));
   const objects = listing.objects.map(({ key, sizeBytes, modified }): ArtifactRow => ({
     key,
     uri: store.uriOf(key),

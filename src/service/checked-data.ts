@@ -28,7 +28,7 @@ export async function checkData(file: string, document: ClientDocument, options:
   const { running, clip } = options;
   const signal = running.signal;
   const source = await openDataFile(file, { signal });
-  const reader = openFeatureReader(source, document, { clip, signal });
+  await using reader = openFeatureReader(source, document, { clip, signal });
   let records = 0;
   for (let chunk = await reader.next(checkedRows); chunk !== undefined; chunk = await reader.next(checkedRows)) {
     records += chunk.records;
@@ -49,7 +49,7 @@ export async function* queryRecords(
   options: { readonly clip: boolean; readonly signal: AbortSignal },
 ): AsyncGenerator<QueryRecords> {
   const source = await openDataFile(data.file, { signal: options.signal });
-  const reader = openFeatureReader(source, document, options);
+  await using reader = openFeatureReader(source, document, options);
   const capacity = queryCapacity(data.plan);
   let index = 0;
   for (let chunk = await reader.next(capacity); chunk !== undefined; chunk = await reader.next(capacity)) {

@@ -20,7 +20,7 @@ export interface ReadOptions {
 }
 
 /** Reads a data file as records of one deployment, refusing bad rows with their place; counts what it clipped. */
-export interface FeatureReader {
+export interface FeatureReader extends AsyncDisposable {
   readonly header: readonly string[];
   /** So far. */
   readonly clipped: () => number;
@@ -69,6 +69,10 @@ export function openFeatureReader(source: RowSource, document: ClientDocument, o
       const taken = cells.slice(0, records);
       cells = cells.slice(records);
       return { records, features: joined.slice(0, records * width), cells: taken };
+    },
+    // Ends the file's iterator, which closes the file where reading stopped early.
+    [Symbol.asyncDispose]: async () => {
+      await batches.return?.();
     },
   };
 }

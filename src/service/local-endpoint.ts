@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { AppError } from '../core/error.ts';
@@ -33,8 +34,11 @@ export async function startLocalEndpoint(
     if (errors.length > 50) errors.shift();
   });
   let ended: string | undefined;
-  child.once('exit', (code, signal) => {
-    ended = signal ?? `exit code ${String(code)}`;
+  const exit = new Promise<void>((resolve) => {
+    child.once('exit', (code, signal) => {
+      ended = signal ?? `exit code ${String(code)}`;
+      resolve();
+    });
   });
   child.once('error', (error) => {
     ended = error.message;
@@ -48,6 +52,8 @@ export async function startLocalEndpoint(
         try {
           return await endpoint.invoke(request, signal);
         } catch (error) {
+          // A broken connection is seen before the exit that broke it.
+          await Promise.race([exit, sleep(500, undefined, { ref: false })]);
           throw ended === undefined || signal.aborted ? error : endedEarly(ended, error);
         }
       },
@@ -65,7 +71,7 @@ export async function startLocalEndpoint(
 function endedEarly(how: string, cause: unknown): AppError {
   return new AppError('endpoint.unavailable', `The local evaluator ended in the middle of the job (${how}).`, {
     cause,
-    hint: 'What was verified is kept: run the same command with --resume and the job id.',
+    hint: 'What was verified is kept.',
   });
 }
 

@@ -220,11 +220,12 @@ async function checkUnchanged(data: CheckedData, signal: AbortSignal): Promise<b
 
 function withResumeHint(error: unknown, job: Job): unknown {
   const failure = toAppError(error);
-  if (failure.code === 'cancelled' || failure.code.startsWith('data.') || failure.hint !== undefined) return error;
+  if (failure.code === 'cancelled' || failure.code.startsWith('data.')) return error;
+  const advice = failure.hint === undefined ? '' : `${failure.hint} `;
   return new AppError(failure.code, failure.message, {
     ...failure.place,
     cause: error,
-    hint: `Go on from what was verified: sealpoint run DATA --resume ${job.id.slice(0, 8)}`,
+    hint: `${advice}Go on from what was verified: sealpoint run DATA --resume ${job.id.slice(0, 8)}`,
   });
 }
 
