@@ -143,7 +143,7 @@ function addTensors(context: NodeContext, [a, b]: readonly [TensorValue, TensorV
   const same = onOneBase(stretched(context, a, shape), stretched(context, b, shape));
   const other = same && multiplyFunctions(same[1].fn, constantFunction(factor));
   const fn = same && other && addFunctions(same[0].fn, other);
-  if (same !== undefined && fn !== undefined) return { ...same[0], fn };
+  if (same !== undefined && fn !== undefined && !isResidual(fn)) return { ...same[0], fn };
   const [x, y] = [settleAt(context, stretched(context, a, shape)), settleAt(context, stretched(context, b, shape))];
   if (x.source !== y.source) {
     throw unsupported(
@@ -153,6 +153,11 @@ function addTensors(context: NodeContext, [a, b]: readonly [TensorValue, TensorV
     );
   }
   return fromAffine(addAffines(x, y, { factor, name: nameOf(context.node) }), shape);
+}
+
+/** p(t) + c · atom: a value added to a function of it. Of Relu it is another slope; with a factor of t it may become a GELU. */
+function isResidual({ plain, factor, atom }: Elementwise): boolean {
+  return atom !== undefined && atom.kind !== 'relu' && plain.length > 1 && factor.length === 1;
 }
 
 /** The two as functions of the same affine map, where one is a line over what the other is a function of. */
