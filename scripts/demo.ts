@@ -17,7 +17,11 @@ import { inRepository } from './paths.ts';
 /** npm run demo: a model and 143 records from resources/, encrypted, evaluated by a server that never sees them, decrypted, compared. */
 const input = inRepository('resources/breast-cancer');
 const output = inRepository('demo-output');
-const [model, calibration, data] = [join(input, 'logistic.onnx'), join(input, 'calibration.csv'), join(input, 'data.csv')];
+const [model, calibration, data] = [
+  join(input, 'logistic.onnx'),
+  join(input, 'calibration.csv'),
+  join(input, 'data.csv'),
+];
 const predictions = join(output, 'predictions.csv');
 
 const abort = new AbortController();
@@ -49,27 +53,47 @@ async function demo(): Promise<void> {
 
   say('1. compile    the model owner turns the model into a deployment, and proves it on encrypted rows');
   const deployment = await compileModel(
-    { model, calibration, output: join(output, 'deployment'), mode: 'auto', reveal: 'nothing', maxError: 1e-3, minAgreement: 0.99 },
+    {
+      model,
+      calibration,
+      output: join(output, 'deployment'),
+      mode: 'auto',
+      reveal: 'nothing',
+      maxError: 1e-3,
+      minAgreement: 0.99,
+    },
     environment,
     running,
   );
   for (const plan of deployment.plans) {
     const parameters = `${plan.scheme.toUpperCase()} N=${String(plan.polyModulusDegree)}, log q = ${plan.coeffModulusBits.join('+')}`;
-    say(`              ${plan.mode.padEnd(10)} ${plan.packing}, ${parameters}, ${String(plan.securityBits)}-bit security`);
+    say(
+      `              ${plan.mode.padEnd(10)} ${plan.packing}, ${parameters}, ${String(plan.securityBits)}-bit security`,
+    );
   }
   say('2. keys       the data owner makes a key set; secret keys stay in an encrypted file on this machine');
   const keySet = await createKeySet({ deployment: deployment.path, name: 'demo' }, environment, running);
   say(`              ${keySet.name}: public part ${kilobytes(keySet.bytes.evaluationKeys)}`);
   say('3. run        encrypt, evaluate in a server process over HTTP, decrypt, verify');
-  const run = await runJob({ data, deployment: deployment.path, key: 'demo', output: predictions }, environment, running);
+  const run = await runJob(
+    { data, deployment: deployment.path, key: 'demo', output: predictions },
+    environment,
+    running,
+  );
   const { seconds, bytes } = run;
-  say(`              ${String(run.records)} records in ${String(run.queries)} query, ${String(run.verified)} canaries verified`);
-  say(`              encrypt ${ms(seconds.encrypt)}, evaluate ${ms(seconds.evaluate)}, decrypt ${ms(seconds.decrypt)}, all ${seconds.total.toFixed(1)} s`);
+  say(
+    `              ${String(run.records)} records in ${String(run.queries)} query, ${String(run.verified)} canaries verified`,
+  );
+  say(
+    `              encrypt ${ms(seconds.encrypt)}, evaluate ${ms(seconds.evaluate)}, decrypt ${ms(seconds.decrypt)}, all ${seconds.total.toFixed(1)} s`,
+  );
   say(`              sent ${kilobytes(bytes.sent)}, received ${kilobytes(bytes.received)}\n`);
 
   await compare();
   await whatTheServerSaw(run.job);
-  say(`\nFiles: ${relative(process.cwd(), predictions)} and beside it. Whole demo: ${((performance.now() - started) / 1000).toFixed(1)} s.`);
+  say(
+    `\nFiles: ${relative(process.cwd(), predictions)} and beside it. Whole demo: ${((performance.now() - started) / 1000).toFixed(1)} s.`,
+  );
 }
 
 /** Predictions that went through encryption beside the plaintext model's. */
@@ -80,11 +104,15 @@ async function compare(): Promise<void> {
   say('row  label  probability  score decrypted  score in the clear');
   for (const [row, [score, , probability, label]] of encrypted.slice(0, 5).entries()) {
     const cells = [label ?? '', Number(probability).toFixed(5), Number(score).toFixed(5), (clear[row] ?? 0).toFixed(5)];
-    say(`${String(row + 1).padStart(3)}  ${(cells[0] ?? '').padStart(5)}  ${(cells[1] ?? '').padStart(11)}  ${(cells[2] ?? '').padStart(15)}  ${(cells[3] ?? '').padStart(18)}`);
+    say(
+      `${String(row + 1).padStart(3)}  ${(cells[0] ?? '').padStart(5)}  ${(cells[1] ?? '').padStart(11)}  ${(cells[2] ?? '').padStart(15)}  ${(cells[3] ?? '').padStart(18)}`,
+    );
   }
   const errors = encrypted.map(([score], row) => Math.abs(Number(score) - (clear[row] ?? Number.NaN)));
   const agreeing = encrypted.filter((cells, row) => Number(cells[3]) === ((clear[row] ?? 0) > 0 ? 1 : 0)).length;
-  say(`     … ${String(encrypted.length)} rows; labels equal to the plaintext model: ${String(agreeing)} of ${String(encrypted.length)}; largest score error ${Math.max(...errors).toExponential(1)}`);
+  say(
+    `     … ${String(encrypted.length)} rows; labels equal to the plaintext model: ${String(agreeing)} of ${String(encrypted.length)}; largest score error ${Math.max(...errors).toExponential(1)}`,
+  );
 }
 
 async function plaintextScores(): Promise<Float64Array> {
@@ -106,7 +134,9 @@ async function whatTheServerSaw(job: string): Promise<void> {
     for (const entry of await readdir(join(store, folder), { withFileTypes: true, recursive: true })) {
       if (!entry.isFile()) continue;
       const file = await readFile(join(entry.parentPath, entry.name));
-      const about = entry.name.endsWith('.json') ? 'ids, counts, states' : `${entropyBits(file).toFixed(2)} bits of entropy a byte`;
+      const about = entry.name.endsWith('.json')
+        ? 'ids, counts, states'
+        : `${entropyBits(file).toFixed(2)} bits of entropy a byte`;
       say(`  ${entry.name.padEnd(22)} ${kilobytes(file.length).padStart(9)}  ${about}`);
     }
   }
@@ -116,7 +146,10 @@ async function whatTheServerSaw(job: string): Promise<void> {
 function entropyBits(bytes: Uint8Array): number {
   const counts = new Float64Array(256);
   for (const byte of bytes) counts[byte] = (counts[byte] ?? 0) + 1;
-  return counts.reduce((sum, count) => (count === 0 ? sum : sum - (count / bytes.length) * Math.log2(count / bytes.length)), 0);
+  return counts.reduce(
+    (sum, count) => (count === 0 ? sum : sum - (count / bytes.length) * Math.log2(count / bytes.length)),
+    0,
+  );
 }
 
 function kilobytes(bytes: number): string {

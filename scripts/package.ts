@@ -9,7 +9,13 @@ const packagePath = inRepository(`sealpoint-${manifest.version}.vsix`);
 
 build('--extension');
 // The bundles hold the dependencies: none is packed as a folder.
-await createVSIX({ cwd: root, packagePath, dependencies: false, allowMissingRepository: true, rewriteRelativeLinks: false });
+await createVSIX({
+  cwd: root,
+  packagePath,
+  dependencies: false,
+  allowMissingRepository: true,
+  rewriteRelativeLinks: false,
+});
 
 const files = await listFiles({ cwd: root, packageManager: PackageManager.None });
 const rows = await Promise.all(files.map(async (file) => ({ file, bytes: (await stat(inRepository(file))).size })));

@@ -25,15 +25,25 @@ export interface Disagreement {
 }
 
 /** Holds predictions against a table of the original library's, column by column. */
-export function disagreement(predictions: ReadonlyMap<string, readonly Cell[]>, { header, rows }: TestTable): Disagreement {
+export function disagreement(
+  predictions: ReadonlyMap<string, readonly Cell[]>,
+  { header, rows }: TestTable,
+): Disagreement {
   const missingColumns = header.filter((name) => !predictions.has(name));
   const kinds = [...new Set(header.map((name) => name.replace(/_\d+$/u, '')))].filter((kind) => kind !== 'label');
   const errors = kinds.flatMap((kind) => {
-    const columns = header.flatMap((name, index) => (name.replace(/_\d+$/u, '') === kind && predictions.has(name) ? [{ name, index }] : []));
-    return rows.map((row, number) => rowError(columns.map(({ name, index }) => [Number(predictions.get(name)?.[number]), Number(row[index])])));
+    const columns = header.flatMap((name, index) =>
+      name.replace(/_\d+$/u, '') === kind && predictions.has(name) ? [{ name, index }] : [],
+    );
+    return rows.map((row, number) =>
+      rowError(columns.map(({ name, index }) => [Number(predictions.get(name)?.[number]), Number(row[index])])),
+    );
   });
   const at = header.indexOf('label');
-  const labels = at < 0 ? 0 : rows.filter((row, number) => row[at] !== '' && String(predictions.get('label')?.[number]) !== row[at]).length;
+  const labels =
+    at < 0
+      ? 0
+      : rows.filter((row, number) => row[at] !== '' && String(predictions.get('label')?.[number]) !== row[at]).length;
   return { error: errors.reduce((largest, error) => (error <= largest ? largest : error), 0), labels, missingColumns };
 }
 

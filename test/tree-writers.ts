@@ -4,7 +4,13 @@ import type { TreeEnsembleAttributes } from '../src/core/model/trees/onnx-attrib
 /** A tree as a test draws it: left where float32(x) < threshold, a missing value by `missingLeft`. */
 export type DrawnTree =
   | { readonly leaf: number }
-  | { readonly feature: number; readonly threshold: number; readonly missingLeft: boolean; readonly left: DrawnTree; readonly right: DrawnTree };
+  | {
+      readonly feature: number;
+      readonly threshold: number;
+      readonly missingLeft: boolean;
+      readonly left: DrawnTree;
+      readonly right: DrawnTree;
+    };
 
 /** Tree t adds to output t mod outputs; there are as many trees for each. */
 export interface DrawnEnsemble {
@@ -34,7 +40,11 @@ function treeArbitrary(features: number): fc.Arbitrary<DrawnTree> {
 }
 
 export const ensembleArbitrary: fc.Arbitrary<DrawnEnsemble> = fc
-  .record({ features: fc.integer({ min: 1, max: 4 }), outputs: fc.constantFrom(1, 1, 3), rounds: fc.integer({ min: 1, max: 3 }) })
+  .record({
+    features: fc.integer({ min: 1, max: 4 }),
+    outputs: fc.constantFrom(1, 1, 3),
+    rounds: fc.integer({ min: 1, max: 3 }),
+  })
   .chain(({ features, outputs, rounds }) =>
     fc.record({
       features: fc.constant(features),
@@ -83,8 +93,11 @@ function flatten(tree: DrawnTree): FlatNode[] {
   return nodes;
 }
 
-const of = <T>(nodes: readonly FlatNode[], inner: (node: Extract<DrawnTree, { feature: number }>, flat: FlatNode) => T, leaf: (value: number) => T): T[] =>
-  nodes.map((flat) => ('feature' in flat.node ? inner(flat.node, flat) : leaf(flat.node.leaf)));
+const of = <T>(
+  nodes: readonly FlatNode[],
+  inner: (node: Extract<DrawnTree, { feature: number }>, flat: FlatNode) => T,
+  leaf: (value: number) => T,
+): T[] => nodes.map((flat) => ('feature' in flat.node ? inner(flat.node, flat) : leaf(flat.node.leaf)));
 
 /** As XGBoost 3 writes it, parsed. */
 export function xgboostDocument({ features, outputs, trees, base }: DrawnEnsemble): Record<string, unknown> {
@@ -93,9 +106,21 @@ export function xgboostDocument({ features, outputs, trees, base }: DrawnEnsembl
     return {
       left_children: nodes.map(({ left }) => left),
       right_children: nodes.map(({ right }) => right),
-      split_indices: of(nodes, ({ feature }) => feature, () => 0),
-      split_conditions: of(nodes, ({ threshold }) => threshold, (leaf) => leaf),
-      default_left: of(nodes, ({ missingLeft }) => Number(missingLeft), () => 0),
+      split_indices: of(
+        nodes,
+        ({ feature }) => feature,
+        () => 0,
+      ),
+      split_conditions: of(
+        nodes,
+        ({ threshold }) => threshold,
+        (leaf) => leaf,
+      ),
+      default_left: of(
+        nodes,
+        ({ missingLeft }) => Number(missingLeft),
+        () => 0,
+      ),
       split_type: nodes.map(() => 0),
       tree_param: { num_nodes: String(nodes.length), size_leaf_vector: '1' },
     };
@@ -140,11 +165,27 @@ export function encodeUbjson(value: unknown, key = ''): number[] {
   if (typeof value === 'string') return [0x53, ...length(value.length), ...new TextEncoder().encode(value)];
   if (Array.isArray(value)) {
     const type = typed[key];
-    if (type === undefined) return [0x5b, 0x23, ...length(value.length), ...value.flatMap((entry) => encodeUbjson(entry))];
-    return [0x5b, 0x24, type.charCodeAt(0), 0x23, ...length(value.length), ...value.flatMap((entry) => number(type, Number(entry)))];
+    if (type === undefined)
+      return [0x5b, 0x23, ...length(value.length), ...value.flatMap((entry) => encodeUbjson(entry))];
+    return [
+      0x5b,
+      0x24,
+      type.charCodeAt(0),
+      0x23,
+      ...length(value.length),
+      ...value.flatMap((entry) => number(type, Number(entry))),
+    ];
   }
   const entries = Object.entries(value as Record<string, unknown>);
-  return [0x7b, ...entries.flatMap(([name, entry]) => [...length(name.length), ...new TextEncoder().encode(name), ...encodeUbjson(entry, name)]), 0x7d];
+  return [
+    0x7b,
+    ...entries.flatMap(([name, entry]) => [
+      ...length(name.length),
+      ...new TextEncoder().encode(name),
+      ...encodeUbjson(entry, name),
+    ]),
+    0x7d,
+  ];
 }
 
 function length(value: number): number[] {
@@ -200,7 +241,9 @@ function lightgbmTree(tree: DrawnTree): string {
   let [inners, ends] = [0, 0];
   // Inner nodes are numbered from 0 upwards, leaves from -1 downwards.
   const numbering = nodes.map(({ node }) => ('feature' in node ? inners++ : ~ends++));
-  const inner = nodes.flatMap((flat) => ('feature' in flat.node ? [{ ...flat.node, ...{ l: flat.left, r: flat.right } }] : []));
+  const inner = nodes.flatMap((flat) =>
+    'feature' in flat.node ? [{ ...flat.node, ...{ l: flat.left, r: flat.right } }] : [],
+  );
   const leaves = nodes.flatMap(({ node }) => ('feature' in node ? [] : [node.leaf]));
   const lines = [
     `num_leaves=${String(leaves.length)}`,
@@ -222,7 +265,12 @@ function spelled(node: Extract<DrawnTree, { feature: number }>, way: number) {
   const swapped = way % 2 === 1;
   const strict = way < 2;
   const mode = swapped ? (strict ? 'BRANCH_GTE' : 'BRANCH_GT') : strict ? 'BRANCH_LT' : 'BRANCH_LEQ';
-  return { mode, swapped, threshold: strict ? node.threshold : below32(node.threshold), tracksTrue: Number(node.missingLeft !== swapped) };
+  return {
+    mode,
+    swapped,
+    threshold: strict ? node.threshold : below32(node.threshold),
+    tracksTrue: Number(node.missingLeft !== swapped),
+  };
 }
 
 /** TreeEnsembleRegressor of ai.onnx.ml 1 … 4, node modes mixed; the nodes of all trees in one list. */
@@ -248,7 +296,14 @@ export function classicAttributes({ features, outputs, trees, base }: DrawnEnsem
     push('target_weights', node.leaf);
   }
   const node = 'node "trees" (TreeEnsembleRegressor)';
-  return { operator: 'TreeEnsembleRegressor', node, inputs: features, elementType: 'float32', numbers, texts: { nodes_modes: modes } };
+  return {
+    operator: 'TreeEnsembleRegressor',
+    node,
+    inputs: features,
+    elementType: 'float32',
+    numbers,
+    texts: { nodes_modes: modes },
+  };
 }
 
 const modeNumbers: Readonly<Record<string, number>> = { BRANCH_LEQ: 0, BRANCH_LT: 1, BRANCH_GTE: 2, BRANCH_GT: 3 };
@@ -271,17 +326,29 @@ export function modernAttributes({ features, outputs, trees, base }: DrawnEnsemb
     push('nodes_featureids', 'feature' in tree ? tree.feature : 0);
     push('nodes_splits', split?.threshold ?? 0);
     push('nodes_missing_value_tracks_true', split?.tracksTrue ?? 0);
-    for (const name of ['nodes_truenodeids', 'nodes_falsenodeids', 'nodes_trueleafs', 'nodes_falseleafs']) push(name, 0);
+    for (const name of ['nodes_truenodeids', 'nodes_falsenodeids', 'nodes_trueleafs', 'nodes_falseleafs'])
+      push(name, 0);
     const only = 'feature' in tree ? undefined : leaf(tree.leaf, output);
     for (const side of ['true', 'false'] as const) {
       const child = 'feature' in tree ? ((side === 'true') !== split?.swapped ? tree.left : tree.right) : undefined;
       const isLeaf = child === undefined || !('feature' in child);
       set(`nodes_${side}leafs`, at, Number(isLeaf));
-      set(`nodes_${side}nodeids`, at, only ?? (child === undefined ? 0 : 'feature' in child ? add(child, output) : leaf(child.leaf, output)));
+      set(
+        `nodes_${side}nodeids`,
+        at,
+        only ?? (child === undefined ? 0 : 'feature' in child ? add(child, output) : leaf(child.leaf, output)),
+      );
     }
     return at;
   };
   const all = [...trees, ...base.map((value) => ({ leaf: value }))];
   numbers['tree_roots'] = all.map((tree, index) => add(tree, index % outputs));
-  return { operator: 'TreeEnsemble', node: 'node "trees" (TreeEnsemble)', inputs: features, elementType: 'float32', numbers, texts: {} };
+  return {
+    operator: 'TreeEnsemble',
+    node: 'node "trees" (TreeEnsemble)',
+    inputs: features,
+    elementType: 'float32',
+    numbers,
+    texts: {},
+  };
 }

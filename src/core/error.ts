@@ -128,7 +128,8 @@ export function errorDocument(error: AppError): ErrorDocument {
 /** An abort keeps its own code; whatever nobody foresaw becomes `internal`, its cause kept. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  if (error instanceof Error && error.name === 'AbortError') return new AppError('cancelled', 'Cancelled.', { cause: error });
+  if (error instanceof Error && error.name === 'AbortError')
+    return new AppError('cancelled', 'Cancelled.', { cause: error });
   const message = error instanceof Error ? error.message : String(error);
   return new AppError('internal', `Unexpected failure: ${message}`, { cause: error });
 }

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { keyMagic, secretKeyHeader, type SecretKeyHeader, type WrappedKey } from '../core/artifact/key-files.ts';
 import { AppError } from '../core/error.ts';
 
@@ -20,13 +20,21 @@ export function sealBytes(key: Uint8Array, plaintext: Uint8Array, bound: Uint8Ar
   return { nonce, bytes: sealUnder(key, nonce, { plaintext, bound }) };
 }
 
-function sealUnder(key: Uint8Array, nonce: Uint8Array, message: { readonly plaintext: Uint8Array; readonly bound: Uint8Array }): Buffer {
+function sealUnder(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  message: { readonly plaintext: Uint8Array; readonly bound: Uint8Array },
+): Buffer {
   const sealing = createCipheriv(cipher, key, nonce, { authTagLength: tagBytes }).setAAD(message.bound);
   return Buffer.concat([sealing.update(message.plaintext), sealing.final(), sealing.getAuthTag()]);
 }
 
 /** The plaintext, owned by the caller, or undefined where key, nonce, bytes or `bound` are not those that were sealed. */
-export function openBytes(key: Uint8Array, sealed: { readonly nonce: Uint8Array; readonly bytes: Uint8Array }, bound: Uint8Array): Buffer | undefined {
+export function openBytes(
+  key: Uint8Array,
+  sealed: { readonly nonce: Uint8Array; readonly bytes: Uint8Array },
+  bound: Uint8Array,
+): Buffer | undefined {
   if (sealed.bytes.length < tagBytes) return undefined;
   const split = sealed.bytes.length - tagBytes;
   const opening = createDecipheriv(cipher, key, sealed.nonce, { authTagLength: tagBytes }).setAAD(bound);
@@ -79,7 +87,11 @@ export function encodeSecretKey(dataKey: Uint8Array, plaintext: Uint8Array, plac
 }
 
 /** @throws {AppError} key.altered where the file is not, byte by byte, the one that was written for this place */
-export function decodeSecretKey(dataKey: Uint8Array, file: Uint8Array, place: SecretKeyPlace & { readonly file: string }): Buffer {
+export function decodeSecretKey(
+  dataKey: Uint8Array,
+  file: Uint8Array,
+  place: SecretKeyPlace & { readonly file: string },
+): Buffer {
   const { header, length } = decodeHead(keyMagic.secretKey, { schema: secretKeyHeader, bytes: file, file: place.file });
   if (header.key !== place.key || header.parameterSet !== place.parameterSet) throw alteredKey(place.file);
   const sealed = { nonce: Buffer.from(header.nonce, 'base64url'), bytes: file.subarray(length) };
@@ -123,11 +135,15 @@ export function parseJson<Value>(schema: z.ZodType<Value>, bytes: Uint8Array, fi
 }
 
 export function alteredKey(file: string, cause?: unknown): AppError {
-  return new AppError('key.altered', 'This file of the key store is not as it was written: altered, cut off or of another key set.', {
-    file,
-    hint: 'Restore it from a backup, or import an exported copy of the key set; what is encrypted stays closed without it.',
-    cause,
-  });
+  return new AppError(
+    'key.altered',
+    'This file of the key store is not as it was written: altered, cut off or of another key set.',
+    {
+      file,
+      hint: 'Restore it from a backup, or import an exported copy of the key set; what is encrypted stays closed without it.',
+      cause,
+    },
+  );
 }
 
 export function sha256Hex(bytes: Uint8Array): string {

@@ -1,9 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import { canonicalJson } from '../core/artifact/ids.ts';
-import { keyExportHeader, keyMagic, type KeyExportHeader, type KeyManifest, type ScryptParameters } from '../core/artifact/key-files.ts';
+import {
+  keyExportHeader,
+  keyMagic,
+  type KeyExportHeader,
+  type KeyManifest,
+  type ScryptParameters,
+} from '../core/artifact/key-files.ts';
 import { AppError } from '../core/error.ts';
 import { writeFileAtomic } from './atomic.ts';
-import { alteredKey, decodeHead, decodeSecretKey, encodeHead, encodeSecretKey, manifestMac, sha256Hex } from './envelope.ts';
+import {
+  alteredKey,
+  decodeHead,
+  decodeSecretKey,
+  encodeHead,
+  encodeSecretKey,
+  manifestMac,
+  sha256Hex,
+} from './envelope.ts';
 import { digestOf, readBounded, withDigest } from './key-folder.ts';
 import { disposable, type KeySet, type KeyStore, type SecretKeys } from './key-store.ts';
 import { makeSlots, openSlots, type NewSlots, type Openers } from './key-slots.ts';
@@ -30,8 +44,13 @@ export async function exportKeySet(store: KeyStore, keySet: KeySet, options: Exp
   const dataKey = randomBytes(32);
   try {
     const place = { key: keySet.key, deployment: keySet.deployment };
-    const files = [...secretKeys].map(([id, plaintext]) => encodeSecretKey(dataKey, plaintext, { ...place, parameterSet: id }));
-    const slots = await makeSlots(dataKey, keySet.key, { passphrase: options.passphrase, ...(options.scrypt && { scrypt: options.scrypt }) });
+    const files = [...secretKeys].map(([id, plaintext]) =>
+      encodeSecretKey(dataKey, plaintext, { ...place, parameterSet: id }),
+    );
+    const slots = await makeSlots(dataKey, keySet.key, {
+      passphrase: options.passphrase,
+      ...(options.scrypt && { scrypt: options.scrypt }),
+    });
     const manifest = withDigest({ ...keySet, slots });
     const header: KeyExportHeader = {
       format: 'sealpoint.key-export',
@@ -67,7 +86,15 @@ export async function importKeySet(store: KeyStore, options: ImportOptions): Pro
     using secretKeys = openSecretKeys(dataKey, exported, options.file);
     const { key, name, deployment, created } = exported.manifest;
     const slots = await options.slots();
-    return await store.create({ key, name, deployment, created, secretKeys, evaluationKeys: exported.evaluationKeys, slots });
+    return await store.create({
+      key,
+      name,
+      deployment,
+      created,
+      secretKeys,
+      evaluationKeys: exported.evaluationKeys,
+      slots,
+    });
   } finally {
     dataKey.fill(0);
   }
@@ -83,7 +110,10 @@ interface Exported {
 /** Everything that can be checked without the passphrase. */
 function readExport(file: Buffer, path: string): Exported {
   if (file.toString('latin1', 0, keyMagic.exported.length) !== keyMagic.exported) {
-    throw new AppError('artifact.unreadable', 'This is no exported key set.', { file: path, hint: 'sealpoint keys export writes one.' });
+    throw new AppError('artifact.unreadable', 'This is no exported key set.', {
+      file: path,
+      hint: 'sealpoint keys export writes one.',
+    });
   }
   const { header, length } = decodeHead(keyMagic.exported, { schema: keyExportHeader, bytes: file, file: path });
   const { manifest, mac } = header;

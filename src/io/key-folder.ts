@@ -81,7 +81,11 @@ export async function writeDurably(path: string, bytes: Uint8Array | string): Pr
   await writeFile(path, bytes, { mode: fileMode, flag: 'wx', flush: true });
 }
 
-export async function changeManifest(root: string, keySet: KeySet, change: (current: KeySet) => Promise<Omit<KeyManifest, 'digest'>>): Promise<KeySet> {
+export async function changeManifest(
+  root: string,
+  keySet: KeySet,
+  change: (current: KeySet) => Promise<Omit<KeyManifest, 'digest'>>,
+): Promise<KeySet> {
   return await withLock(join(root, `${keySet.key}.lock`), async () => {
     const changed = withDigest(await change(await readManifest(root, keySet.key)));
     await writeFileAtomic(join(root, keySet.key, keyFileNames.manifest), manifestText(changed), { mode: fileMode });
@@ -145,7 +149,9 @@ export function checkName(name: string): void {
 
 export function refuseTaken(others: readonly KeySet[], name: string): void {
   if (!others.some((other) => other.name === name)) return;
-  throw new AppError('key.exists', `There is a key set "${name}" already.`, { hint: 'Choose another name; nothing was changed.' });
+  throw new AppError('key.exists', `There is a key set "${name}" already.`, {
+    hint: 'Choose another name; nothing was changed.',
+  });
 }
 
 export function freeName(others: readonly KeySet[]): string {

@@ -22,7 +22,8 @@ export interface NewSlots {
 
 /** Ways to open a key set; the passphrase is asked for only where the editor's slot does not open. */
 export interface Openers {
-  readonly askPassphrase?: ((request: { readonly purpose: string; readonly confirm: boolean }) => Promise<string>) | undefined;
+  readonly askPassphrase?:
+    ((request: { readonly purpose: string; readonly confirm: boolean }) => Promise<string>) | undefined;
   readonly vault?: Pick<SlotVault, 'get'> | undefined;
 }
 
@@ -34,13 +35,20 @@ export interface Slotted {
 }
 
 /** @throws {AppError} usage.no-passphrase where no slot, or one under an empty passphrase, is asked for */
-export async function makeSlots(dataKey: Uint8Array, key: string, slots: NewSlots & { readonly scrypt?: ScryptParameters }): Promise<KeySlot[]> {
+export async function makeSlots(
+  dataKey: Uint8Array,
+  key: string,
+  slots: NewSlots & { readonly scrypt?: ScryptParameters },
+): Promise<KeySlot[]> {
   const made: KeySlot[] = [];
   if (slots.vault !== undefined) {
     const { fingerprint, key: wrapping } = await slots.vault.own();
     made.push({ kind: 'editor', fingerprint, wrapped: wrapKey(wrapping, dataKey, key) });
   }
-  if (slots.passphrase !== undefined) made.push(await passphraseSlot(dataKey, key, { passphrase: slots.passphrase, scrypt: slots.scrypt ?? defaultScrypt }));
+  if (slots.passphrase !== undefined)
+    made.push(
+      await passphraseSlot(dataKey, key, { passphrase: slots.passphrase, scrypt: slots.scrypt ?? defaultScrypt }),
+    );
   if (made.length > 0) return made;
   throw new AppError('usage.no-passphrase', 'A key set needs a passphrase where no editor keeps its key.');
 }
@@ -68,7 +76,10 @@ export async function openSlots(keySet: Slotted, openers: Openers): Promise<Buff
   const slot = keySet.slots.find((candidate) => candidate.kind === 'passphrase');
   if (slot === undefined) throw noSlot(keySet, openers.vault !== undefined);
   if (openers.askPassphrase === undefined) {
-    throw new AppError('usage.no-passphrase', `Key set "${keySet.name}" opens with a passphrase, and there is nobody to ask for it.`);
+    throw new AppError(
+      'usage.no-passphrase',
+      `Key set "${keySet.name}" opens with a passphrase, and there is nobody to ask for it.`,
+    );
   }
   const passphrase = await openers.askPassphrase({ purpose: `Passphrase of key set "${keySet.name}"`, confirm: false });
   const wrapping = await deriveKey(passphrase, Buffer.from(slot.salt, 'base64url'), slot.scrypt);
@@ -93,9 +104,13 @@ async function openEditorSlots(keySet: Slotted, vault: Openers['vault']): Promis
 
 function noSlot(keySet: Slotted, hasVault: boolean): AppError {
   if (hasVault) {
-    return new AppError('key.no-slot', `The editor's secret storage no longer holds the key that opens key set "${keySet.name}".`, {
-      hint: 'Import a copy of the key set that was exported with a passphrase. Without one, its results stay closed: create a new key set.',
-    });
+    return new AppError(
+      'key.no-slot',
+      `The editor's secret storage no longer holds the key that opens key set "${keySet.name}".`,
+      {
+        hint: 'Import a copy of the key set that was exported with a passphrase. Without one, its results stay closed: create a new key set.',
+      },
+    );
   }
   return new AppError('key.no-slot', `Key set "${keySet.name}" opens only in the editor that made it.`, {
     hint: 'In the editor, export it with a passphrase or give it one; then it opens here too.',

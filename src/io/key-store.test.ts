@@ -96,7 +96,12 @@ describe('a key set in the store', () => {
     const keySet = await store.create(newKeySet());
     const file = join(home, 'copy.sealpoint-keys');
     const vault = memoryVault();
-    await exportKeySet(store, keySet, { file, passphrase: 'other', openers: typing(passphrase), scrypt: insecureScrypt });
+    await exportKeySet(store, keySet, {
+      file,
+      passphrase: 'other',
+      openers: typing(passphrase),
+      scrypt: insecureScrypt,
+    });
     await store.rename(keySet, 'renamed');
     await store.addSlot(keySet, { vault }, typing(passphrase));
     await store.remove(keySet);
@@ -106,7 +111,8 @@ describe('a key set in the store', () => {
     for (const path of files) {
       const bytes = await readFile(path);
       // Both ends of a secret key hold the marker: whole, or as any run of twelve of its bytes.
-      for (let at = 0; at + 12 <= marker.length; at += 1) expect(bytes.includes(marker.subarray(at, at + 12))).toBe(false);
+      for (let at = 0; at + 12 <= marker.length; at += 1)
+        expect(bytes.includes(marker.subarray(at, at + 12))).toBe(false);
     }
   });
 
@@ -132,9 +138,12 @@ describe('a key set in the store', () => {
     expect((await store.list()).map(({ name }) => name)).toEqual(['mine', 'other']);
   });
 
-  it.each(['', ' blank', 'blank ', 'a/b', 'a\\b', 'line\nbreak', '\u001b[31mred', 'x'.repeat(65)])('refuses the name %j', async (name) => {
-    expect(await codeOf(store.create(newKeySet({ name })))).toBe('usage.arguments');
-  });
+  it.each(['', ' blank', 'blank ', 'a/b', 'a\\b', 'line\nbreak', '\u001b[31mred', 'x'.repeat(65)])(
+    'refuses the name %j',
+    async (name) => {
+      expect(await codeOf(store.create(newKeySet({ name })))).toBe('usage.arguments');
+    },
+  );
 
   it('is gone with all its files once it is removed', async () => {
     const keySet = await store.create(newKeySet());
@@ -193,7 +202,9 @@ describe('slots', () => {
     const editorOnly = await store.removeSlot(changed, 'passphrase');
     expect(await codeOf(store.removeSlot(editorOnly, 'editor'))).toBe('key.no-slot');
     expect(await codeOf(store.create(newKeySet({ name: 'none', slots: {} })))).toBe('usage.no-passphrase');
-    expect(await codeOf(store.create(newKeySet({ name: 'none', slots: { passphrase: '' } })))).toBe('usage.no-passphrase');
+    expect(await codeOf(store.create(newKeySet({ name: 'none', slots: { passphrase: '' } })))).toBe(
+      'usage.no-passphrase',
+    );
     expect(await readdir(join(home, 'keys'))).toEqual([first.key]);
   });
 });
@@ -260,7 +271,9 @@ describe('damage', () => {
     await writeFile(join(folderOf(broken), 'key.json'), '{}');
     const unreadable: AppError[] = [];
     expect((await store.list((error) => unreadable.push(error))).map(({ name }) => name)).toEqual(['whole']);
-    expect(unreadable.map(({ code, place }) => [code, place.file])).toEqual([['key.altered', join(folderOf(broken), 'key.json')]]);
+    expect(unreadable.map(({ code, place }) => [code, place.file])).toEqual([
+      ['key.altered', join(folderOf(broken), 'key.json')],
+    ]);
   });
 
   it('never makes scrypt work beyond its bounds', async () => {
@@ -277,7 +290,12 @@ describe('an exported key set', () => {
 
   async function exported(): Promise<KeySet> {
     const keySet = await store.create(newKeySet());
-    await exportKeySet(store, keySet, { file: file(), passphrase: 'other', openers: typing(passphrase), scrypt: insecureScrypt });
+    await exportKeySet(store, keySet, {
+      file: file(),
+      passphrase: 'other',
+      openers: typing(passphrase),
+      scrypt: insecureScrypt,
+    });
     return keySet;
   }
 
@@ -285,21 +303,36 @@ describe('an exported key set', () => {
     const keySet = await exported();
     expect((await stat(file())).mode & 0o777).toBe(0o600);
     const elsewhere = openKeyStore(join(home, 'elsewhere'), { scrypt: insecureScrypt });
-    const imported = await importKeySet(elsewhere, { file: file(), openers: typing('other'), slots: () => ({ passphrase: 'third' }) });
-    expect(imported).toMatchObject({ key: keySet.key, name: 'mine', deployment: keySet.deployment, created: keySet.created });
+    const imported = await importKeySet(elsewhere, {
+      file: file(),
+      openers: typing('other'),
+      slots: () => ({ passphrase: 'third' }),
+    });
+    expect(imported).toMatchObject({
+      key: keySet.key,
+      name: 'mine',
+      deployment: keySet.deployment,
+      created: keySet.created,
+    });
     using before = await store.unlock(keySet, typing(passphrase));
     using after = await elsewhere.unlock(imported, typing('third'));
     expect([...after]).toEqual([...before]);
-    expect(Buffer.from(await elsewhere.readEvaluationKeys(imported))).toEqual(Buffer.from(await store.readEvaluationKeys(keySet)));
+    expect(Buffer.from(await elsewhere.readEvaluationKeys(imported))).toEqual(
+      Buffer.from(await store.readEvaluationKeys(keySet)),
+    );
   });
 
   it('is refused with a wrong passphrase, and where the key set is there already', async () => {
     await exported();
     const slots = () => ({ passphrase });
-    expect(await codeOf(importKeySet(store, { file: file(), openers: typing('wrong'), slots }))).toBe('key.wrong-passphrase');
+    expect(await codeOf(importKeySet(store, { file: file(), openers: typing('wrong'), slots }))).toBe(
+      'key.wrong-passphrase',
+    );
     expect(await codeOf(importKeySet(store, { file: file(), openers: typing('other'), slots }))).toBe('key.exists');
     await writeFile(file(), 'name,age\n');
-    expect(await codeOf(importKeySet(store, { file: file(), openers: typing('other'), slots }))).toBe('artifact.unreadable');
+    expect(await codeOf(importKeySet(store, { file: file(), openers: typing('other'), slots }))).toBe(
+      'artifact.unreadable',
+    );
   });
 
   it('is refused with one bit flipped anywhere, and nothing is stored', async () => {
@@ -311,7 +344,9 @@ describe('an exported key set', () => {
         const altered = Buffer.from(whole);
         altered.writeUInt8(altered.readUInt8(at >> 3) ^ (1 << (at & 7)), at >> 3);
         await writeFile(file(), altered);
-        const code = await codeOf(importKeySet(elsewhere, { file: file(), openers: typing('other'), slots: () => ({ passphrase }) }));
+        const code = await codeOf(
+          importKeySet(elsewhere, { file: file(), openers: typing('other'), slots: () => ({ passphrase }) }),
+        );
         expect(['key.altered', 'artifact.unreadable']).toContain(code);
       }),
       { numRuns: 100 },
@@ -329,7 +364,9 @@ describe('several processes', () => {
       secretKeys: new Map([['ckks-4096', Buffer.alloc(1_000_000, 7)]]), evaluationKeys: Buffer.alloc(8_000_000, 1), slots: { passphrase: 'p' } };
     ${body}`;
   const start = (body: string, ...args: string[]) =>
-    spawn(process.execPath, ['--input-type=module', '-e', program(body), home, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+    spawn(process.execPath, ['--input-type=module', '-e', program(body), home, ...args], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
 
   it('that create the same name at once leave one key set', async () => {
     const body = `console.log(await store.create(keySet).then(() => 'made', (error) => error.code));`;
@@ -337,7 +374,9 @@ describe('several processes', () => {
       ['a', 'b', 'c'].map(async (letter) => {
         const child = start(body, letter.repeat(64), 'same');
         const said = await child.stdout.toArray();
-        return Buffer.concat(said as Buffer[]).toString('utf8').trim();
+        return Buffer.concat(said as Buffer[])
+          .toString('utf8')
+          .trim();
       }),
     );
     expect(answers.sort()).toEqual(['key.exists', 'key.exists', 'made']);

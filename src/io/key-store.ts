@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { keyFileNames, parameterSetId, type KeyManifest, type ScryptParameters, type SlotKind } from '../core/artifact/key-files.ts';
+import {
+  keyFileNames,
+  parameterSetId,
+  type KeyManifest,
+  type ScryptParameters,
+  type SlotKind,
+} from '../core/artifact/key-files.ts';
 import { AppError } from '../core/error.ts';
 import { syncFolder, toIoError } from './atomic.ts';
 import { alteredKey, decodeSecretKey, encodeSecretKey, sha256Hex } from './envelope.ts';
@@ -100,7 +106,9 @@ async function createKeySet(root: string, keySet: NewKeySet, options: KeyStoreOp
     refuseTaken(others, name);
     const folder = join(root, keySet.key);
     if ((await readFolder(root)).includes(keySet.key)) {
-      throw new AppError('key.exists', `Key set ${keySet.key.slice(0, 8)} is in the key store already.`, { hint: 'Nothing was changed; sealpoint keys list shows it.' });
+      throw new AppError('key.exists', `Key set ${keySet.key.slice(0, 8)} is in the key store already.`, {
+        hint: 'Nothing was changed; sealpoint keys list shows it.',
+      });
     }
     return await inWorkFolder(root, async (work) => {
       const manifest = await writeFiles(work, { ...keySet, name }, options);
@@ -111,12 +119,20 @@ async function createKeySet(root: string, keySet: NewKeySet, options: KeyStoreOp
   });
 }
 
-async function writeFiles(work: string, keySet: NewKeySet & { readonly name: string }, options: KeyStoreOptions): Promise<KeyManifest> {
+async function writeFiles(
+  work: string,
+  keySet: NewKeySet & { readonly name: string },
+  options: KeyStoreOptions,
+): Promise<KeyManifest> {
   const dataKey = randomBytes(32);
   try {
     const parameterSets = [];
     for (const [id, plaintext] of keySet.secretKeys) {
-      const bytes = encodeSecretKey(dataKey, plaintext, { key: keySet.key, parameterSet: id, deployment: keySet.deployment });
+      const bytes = encodeSecretKey(dataKey, plaintext, {
+        key: keySet.key,
+        parameterSet: id,
+        deployment: keySet.deployment,
+      });
       const file = `${id}.key`;
       await writeDurably(join(work, file), bytes);
       parameterSets.push({ id, file, sizeBytes: bytes.length });
@@ -154,12 +170,17 @@ async function findKeySet(root: string, query: string): Promise<KeySet> {
   const [first, second] = begun;
   if (first !== undefined && second === undefined) return first;
   if (first !== undefined) {
-    throw new AppError('usage.ambiguous', `The ids of ${String(begun.length)} key sets begin with ${query}.`, { hint: `Name one of: ${namesOf(begun)}.` });
+    throw new AppError('usage.ambiguous', `The ids of ${String(begun.length)} key sets begin with ${query}.`, {
+      hint: `Name one of: ${namesOf(begun)}.`,
+    });
   }
   // A damaged key set may be the one that is asked for: saying "not found" would hide it.
   const [wrong] = damaged;
   if (wrong !== undefined) throw wrong;
-  const hint = all.length === 0 ? 'There are none yet: sealpoint keys create DEPLOYMENT makes one.' : `There are: ${namesOf(all)}.`;
+  const hint =
+    all.length === 0
+      ? 'There are none yet: sealpoint keys create DEPLOYMENT makes one.'
+      : `There are: ${namesOf(all)}.`;
   throw new AppError('key.not-found', `There is no key set "${query}".`, { hint });
 }
 
@@ -171,7 +192,15 @@ async function unlockKeySet(root: string, keySet: KeySet, openers: Openers): Pro
       const path = join(root, keySet.key, file);
       const bytes = await readBounded(path, maxSecretKeyBytes);
       if (bytes.length !== sizeBytes) throw alteredKey(path);
-      keys.set(id, decodeSecretKey(dataKey, bytes, { key: keySet.key, parameterSet: id, deployment: keySet.deployment, file: path }));
+      keys.set(
+        id,
+        decodeSecretKey(dataKey, bytes, {
+          key: keySet.key,
+          parameterSet: id,
+          deployment: keySet.deployment,
+          file: path,
+        }),
+      );
     }
     return disposable(keys);
   } catch (error) {
@@ -184,7 +213,11 @@ async function unlockKeySet(root: string, keySet: KeySet, openers: Openers): Pro
 
 /** Makes a map of secret keys one that `using` zeroes. Takes over `keys`. */
 export function disposable(keys: Map<string, Uint8Array>): SecretKeys {
-  return Object.assign(keys, { [Symbol.dispose]: () => { wipe(keys); } });
+  return Object.assign(keys, {
+    [Symbol.dispose]: () => {
+      wipe(keys);
+    },
+  });
 }
 
 function wipe(keys: ReadonlyMap<string, Uint8Array>): void {
@@ -200,7 +233,11 @@ async function renameKeySet(root: string, keySet: KeySet, name: string): Promise
   });
 }
 
-async function addSlot(root: string, keySet: KeySet, change: { readonly slot: SlotOptions; readonly openers: Openers }): Promise<KeySet> {
+async function addSlot(
+  root: string,
+  keySet: KeySet,
+  change: { readonly slot: SlotOptions; readonly openers: Openers },
+): Promise<KeySet> {
   return await changeManifest(root, keySet, async (current) => {
     const dataKey = await openSlots(current, change.openers);
     try {
@@ -217,7 +254,9 @@ async function removeSlot(root: string, keySet: KeySet, removed: SlotKind): Prom
   return await changeManifest(root, keySet, (current) => {
     const slots = current.slots.filter(({ kind }) => kind !== removed);
     if (slots.length > 0) return Promise.resolve({ ...current, slots });
-    throw new AppError('key.no-slot', `Nothing else would open key set "${current.name}".`, { hint: 'Give it another slot first.' });
+    throw new AppError('key.no-slot', `Nothing else would open key set "${current.name}".`, {
+      hint: 'Give it another slot first.',
+    });
   });
 }
 
@@ -227,4 +266,3 @@ async function readEvaluationKeys(root: string, keySet: KeySet): Promise<Uint8Ar
   if (sha256Hex(bytes) !== keySet.evaluationKeys.sha256) throw alteredKey(path);
   return bytes;
 }
-

@@ -12,9 +12,16 @@ type Tasks = { [Kind in keyof ClientTasks]: ClientTasks[Kind] };
 export interface Cipher extends AsyncDisposable {
   readonly threads: number;
   /** @param features records x inputs, preprocessed and within the planned ranges */
-  encrypt(identity: QueryIdentity, features: Float64Array, options: { readonly evaluationKeys?: string; readonly signal: AbortSignal }): Promise<EncryptedQuery>;
+  encrypt(
+    identity: QueryIdentity,
+    features: Float64Array,
+    options: { readonly evaluationKeys?: string; readonly signal: AbortSignal },
+  ): Promise<EncryptedQuery>;
   /** @throws {AppError} result.not-verified, artifact.* */
-  decrypt(bytes: Uint8Array, options: { readonly file: string; readonly digest?: string; readonly signal: AbortSignal }): Promise<DecryptedResult>;
+  decrypt(
+    bytes: Uint8Array,
+    options: { readonly file: string; readonly digest?: string; readonly signal: AbortSignal },
+  ): Promise<DecryptedResult>;
 }
 
 export function openCipher(
@@ -23,10 +30,14 @@ export function openCipher(
   options: { readonly worker: URL; readonly threads?: number },
 ): Cipher {
   const data: ClientWorkerData = { session: { deployment, secrets } };
-  const pool = openWorkerPool<Tasks>(options.worker, { data, ...(options.threads === undefined ? {} : { threads: options.threads }) });
+  const pool = openWorkerPool<Tasks>(options.worker, {
+    data,
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
+  });
   return {
     threads: pool.threads,
-    encrypt: async (identity, features, { signal, ...rest }) => await pool.run('encrypt', { identity, features, ...rest }, signal),
+    encrypt: async (identity, features, { signal, ...rest }) =>
+      await pool.run('encrypt', { identity, features, ...rest }, signal),
     decrypt: async (bytes, { signal, ...rest }) => await pool.run('decrypt', { bytes, ...rest }, signal),
     [Symbol.asyncDispose]: async () => {
       await pool[Symbol.asyncDispose]();

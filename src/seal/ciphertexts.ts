@@ -14,7 +14,11 @@ export function loadCiphertext(he: HeContext, bytes: Uint8Array): Ciphertext {
     return ciphertext;
   } catch (cause) {
     ciphertext.delete();
-    throw new AppError('artifact.unreadable', `A ciphertext does not belong to the parameters ${he.parameters.id} or was altered.`, { cause });
+    throw new AppError(
+      'artifact.unreadable',
+      `A ciphertext does not belong to the parameters ${he.parameters.id} or was altered.`,
+      { cause },
+    );
   }
 }
 

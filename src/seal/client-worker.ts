@@ -20,9 +20,16 @@ export interface ClientWorkerData {
 }
 
 export interface ClientTasks {
-  readonly generate: { readonly input: { readonly parameters: ParameterSet; readonly needs: KeyNeeds }; readonly output: GeneratedKeys };
+  readonly generate: {
+    readonly input: { readonly parameters: ParameterSet; readonly needs: KeyNeeds };
+    readonly output: GeneratedKeys;
+  };
   readonly encrypt: {
-    readonly input: { readonly identity: QueryIdentity; readonly features: Float64Array; readonly evaluationKeys?: string };
+    readonly input: {
+      readonly identity: QueryIdentity;
+      readonly features: Float64Array;
+      readonly evaluationKeys?: string;
+    };
     readonly output: EncryptedQuery;
   };
   readonly decrypt: {

@@ -13,9 +13,12 @@ export interface HeContext extends Disposable {
 
 /** @throws {AppError} plan.impossible where the set is outside the security table: SEAL's own table is looser at some degrees */
 export function makeContext(seal: Seal, parameters: ParameterSet): HeContext {
-  if (!isSecure(parameters)) throw new AppError('plan.impossible', `Parameters ${parameters.id} are below 128-bit security.`);
+  if (!isSecure(parameters))
+    throw new AppError('plan.impossible', `Parameters ${parameters.id} are below 128-bit security.`);
   return callSeal(`parameters ${parameters.id}`, () => {
-    using encryption = new seal.EncryptionParameters(parameters.scheme === 'ckks' ? seal.SchemeType.ckks : seal.SchemeType.bgv);
+    using encryption = new seal.EncryptionParameters(
+      parameters.scheme === 'ckks' ? seal.SchemeType.ckks : seal.SchemeType.bgv,
+    );
     encryption.setPolyModulusDegree(parameters.polyModulusDegree);
     using moduli = seal.CoeffModulus.Create(parameters.polyModulusDegree, Int32Array.from(parameters.coeffModulusBits));
     encryption.setCoeffModulus(moduli);
@@ -41,4 +44,3 @@ export function makeContext(seal: Seal, parameters: ParameterSet): HeContext {
     };
   });
 }
-

@@ -44,7 +44,11 @@ export function openEvaluator(
       const blocks = await Promise.all(
         header.sections.map(async (entry, index) => {
           const bytes = sections[index] ?? new Uint8Array(0);
-          return await pool.run('evaluate', { mode: header.plan, entry, bytes, key: header.key, evaluationKeys }, signal);
+          return await pool.run(
+            'evaluate',
+            { mode: header.plan, entry, bytes, key: header.key, evaluationKeys },
+            signal,
+          );
         }),
       );
       const seconds = (performance.now() - started) / 1000;
@@ -77,7 +81,9 @@ function resultHeaderOf(header: QueryHeader, seconds: number): object {
 }
 
 /** .spk files by key id in memory that all threads share; the least recently used go when the bound is passed. */
-function keyCache(maxBytes: number): (keyId: string, load: LoadEvaluationKeys, signal: AbortSignal) => Promise<Uint8Array> {
+function keyCache(
+  maxBytes: number,
+): (keyId: string, load: LoadEvaluationKeys, signal: AbortSignal) => Promise<Uint8Array> {
   const files = new Map<string, Promise<Uint8Array>>();
   const sizes = new Map<string, number>();
   const evict = (): void => {

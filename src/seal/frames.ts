@@ -25,5 +25,8 @@ export function splitFrames(section: Uint8Array, count: number): Uint8Array[] {
     offset += 4 + length;
   }
   if (frames.length === count && offset === section.length) return frames;
-  throw new AppError('artifact.unreadable', `A block does not hold the ${String(count)} ciphertexts that the plan wants.`);
+  throw new AppError(
+    'artifact.unreadable',
+    `A block does not hold the ${String(count)} ciphertexts that the plan wants.`,
+  );
 }

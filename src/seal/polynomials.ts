@@ -69,7 +69,9 @@ function fullPlaintext(he: HeContext): Uint8Array<ArrayBuffer> {
   return callSeal('make a plaintext template', () => {
     using encoder = new seal.BatchEncoder(context);
     using plaintext = new seal.Plaintext();
-    const slots = BigUint64Array.from({ length: parameters.polyModulusDegree }, (_, index) => BigInt(index * index + 1));
+    const slots = BigUint64Array.from({ length: parameters.polyModulusDegree }, (_, index) =>
+      BigInt(index * index + 1),
+    );
     encoder.encode(slots, plaintext);
     return Uint8Array.from(plaintext.saveToArray(seal.ComprModeType.none) as Uint8Array);
   });

@@ -10,4 +10,6 @@ export interface ServerTasks {
 
 const session = openServerSession(await loadSeal(), workerData as ServerDeployment);
 
-serveTasks<{ [Kind in keyof ServerTasks]: ServerTasks[Kind] }>({ evaluate: (request) => session.evaluateBlock(request) });
+serveTasks<{ [Kind in keyof ServerTasks]: ServerTasks[Kind] }>({
+  evaluate: (request) => session.evaluateBlock(request),
+});

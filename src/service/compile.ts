@@ -38,8 +38,14 @@ const fewestCalibrationRows = 10;
  * Makes a deployment of a model: import, plan, prove by encrypted rows, write. Nothing is written unless every plan proves.
  * @throws {AppError} model.*, data.*, plan.*, io.*
  */
-export async function compileModel(options: CompileOptions, environment: Environment, running: Running): Promise<CompileOutcome> {
-  const path = resolve(options.output ?? join(dirname(options.model), `${basename(options.model).replace(/\.[^.]+$/u, '')}.sealpoint`));
+export async function compileModel(
+  options: CompileOptions,
+  environment: Environment,
+  running: Running,
+): Promise<CompileOutcome> {
+  const path = resolve(
+    options.output ?? join(dirname(options.model), `${basename(options.model).replace(/\.[^.]+$/u, '')}.sealpoint`),
+  );
   await checkOutputFolder(path);
   running.onProgress({ stage: 'Reading the model and the calibration rows' });
   const calibrated = await readCalibrated(options, running);
@@ -54,7 +60,9 @@ export async function compileModel(options: CompileOptions, environment: Environ
   const report = makeReport({ options, calibrated, planned, archives, proofs, truth, reveals });
   running.onProgress({ stage: 'Writing the deployment' });
   const bytes = await writeDeployment(path, { archives, report, home: environment.home }, running.signal);
-  environment.log(`compiled ${archives.id}: client.zip ${String(bytes.client)} bytes, server.zip ${String(bytes.server)} bytes`);
+  environment.log(
+    `compiled ${archives.id}: client.zip ${String(bytes.client)} bytes, server.zip ${String(bytes.server)} bytes`,
+  );
   return { deployment: archives.id, path, backend: 'seal', plans, reveals, bytes };
 }
 
@@ -81,10 +89,14 @@ async function readCalibrated(options: CompileOptions, running: Running): Promis
     rows += batch.rows.length;
   }
   if (rows < fewestCalibrationRows) {
-    throw new AppError('plan.calibration', `${source.file} has ${String(rows)} rows; at least ${String(fewestCalibrationRows)} are needed to plan the ranges.`, {
-      file: source.file,
-      hint: 'Give a hundred or more rows of the training data.',
-    });
+    throw new AppError(
+      'plan.calibration',
+      `${source.file} has ${String(rows)} rows; at least ${String(fewestCalibrationRows)} are needed to plan the ranges.`,
+      {
+        file: source.file,
+        hint: 'Give a hundred or more rows of the training data.',
+      },
+    );
   }
   const calibration = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
   let offset = 0;
@@ -102,20 +114,38 @@ async function prove(
 ): Promise<Proof[]> {
   const { calibrated, planned, archives } = made;
   const digests = { client: '', server: '' };
-  const client = { id: archives.id, digests, document: planned.client, canaries: planned.canaries, canaryScores: planned.canaryScores };
+  const client = {
+    id: archives.id,
+    digests,
+    document: planned.client,
+    canaries: planned.canaries,
+    canaryScores: planned.canaryScores,
+  };
   const server = { id: archives.id, digests, document: planned.server, tensors: planned.tensors };
   const { maxError, minAgreement } = options;
-  return await provePlans({ ...calibrated, client, server, ranges: planned.ranges, maxError, minAgreement }, context.environment, context.running);
+  return await provePlans(
+    { ...calibrated, client, server, ranges: planned.ranges, maxError, minAgreement },
+    context.environment,
+    context.running,
+  );
 }
 
 /** The calibration rows' true answers, if the user has them. */
-async function readTruth(options: CompileOptions, { model, rows }: Calibrated, running: Running): Promise<Float64Array | undefined> {
+async function readTruth(
+  options: CompileOptions,
+  { model, rows }: Calibrated,
+  running: Running,
+): Promise<Float64Array | undefined> {
   if (options.labels === undefined) return undefined;
   const source = await openDataFile(options.labels, { signal: running.signal });
   const cells: (readonly Cell[])[] = [];
   for await (const batch of source.batches(running.signal)) cells.push(...batch.rows);
   if (cells.length !== rows) {
-    throw new AppError('data.ragged-row', `${source.file} has ${String(cells.length)} labels for ${String(rows)} calibration rows.`, { file: source.file });
+    throw new AppError(
+      'data.ragged-row',
+      `${source.file} has ${String(cells.length)} labels for ${String(rows)} calibration rows.`,
+      { file: source.file },
+    );
   }
   return readLabels(model.task, { file: source.file, header: source.header, rows: cells });
 }
@@ -144,9 +174,18 @@ function makeReport(parts: ReportParts): object {
     version: 1,
     deployment: parts.archives.id,
     backend: 'seal',
-    model: { file: basename(options.model), source: model.source, inputs: planned.client.ranges.center.length, task: model.task.kind },
+    model: {
+      file: basename(options.model),
+      source: model.source,
+      inputs: planned.client.ranges.center.length,
+      task: model.task.kind,
+    },
     calibration: { rows, syntheticRows: proofs[0]?.syntheticRows ?? 0 },
-    tolerance: { maxError: options.maxError, minAgreement: options.minAgreement, scoreScale: planned.client.scoreScale },
+    tolerance: {
+      maxError: options.maxError,
+      minAgreement: options.minAgreement,
+      scoreScale: planned.client.scoreScale,
+    },
     plaintext: { secondsPerRecord: plaintextSeconds, accuracy: accuracyOf(clear) },
     plans: proofs.map((proof) => ({
       ...proof.plan,
@@ -154,11 +193,17 @@ function makeReport(parts: ReportParts): object {
       rmsError: proof.rmsError,
       canariesVerified: proof.canaries,
       accuracy: accuracyOf(proof.calibrationScores),
-      slowdown: proof.plan.seconds.evaluate / (plaintextSeconds * (proof.plan.mode === 'latency' ? 1 : proof.plan.capacity)),
+      slowdown:
+        proof.plan.seconds.evaluate / (plaintextSeconds * (proof.plan.mode === 'latency' ? 1 : proof.plan.capacity)),
       security: { bits: 128, table: 'the stricter of HomomorphicEncryption.org 2018 and eprint 2024/463' },
     })),
     candidates: planned.candidates,
     reveals: parts.reveals,
-    machine: { processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryBytes: totalmem(), node: process.version },
+    machine: {
+      processor: cpus()[0]?.model ?? 'unknown',
+      cores: cpus().length,
+      memoryBytes: totalmem(),
+      node: process.version,
+    },
   };
 }

@@ -14,7 +14,11 @@ export interface CreateKeySetOptions {
 }
 
 /** Makes a key set for a deployment and keeps it in the key store: in the editor's slot where there is a vault, else under a passphrase. */
-export async function createKeySet(options: CreateKeySetOptions, environment: Environment, running: Running): Promise<KeySetOutcome> {
+export async function createKeySet(
+  options: CreateKeySetOptions,
+  environment: Environment,
+  running: Running,
+): Promise<KeySetOutcome> {
   const { client } = await findDeployment(options.deployment, environment, running);
   return keySetOutcome(await createKeySetFor(client, options.name, { environment, running }));
 }
@@ -32,7 +36,15 @@ export async function createKeySetFor(
   const secretKeys = new Map([...keys.secrets.secretKeys, [canarySecretName, keys.secrets.canarySecret]]);
   const created = new Date().toISOString();
   const { evaluationKeys, secrets } = keys;
-  return await openKeyStore(environment.home).create({ key: secrets.key, name, deployment: client.id, created, secretKeys, evaluationKeys, slots });
+  return await openKeyStore(environment.home).create({
+    key: secrets.key,
+    name,
+    deployment: client.id,
+    created,
+    secretKeys,
+    evaluationKeys,
+    slots,
+  });
 }
 
 async function newSlots(
@@ -41,7 +53,10 @@ async function newSlots(
 ): Promise<{ readonly passphrase?: string; readonly vault?: NonNullable<Environment['vault']> }> {
   if (environment.vault !== undefined) return { vault: environment.vault };
   if (environment.askPassphrase === undefined) {
-    throw new AppError('usage.no-passphrase', 'A key set is kept under a passphrase, and there is nobody to ask for one.');
+    throw new AppError(
+      'usage.no-passphrase',
+      'A key set is kept under a passphrase, and there is nobody to ask for one.',
+    );
   }
   const passphrase = await environment.askPassphrase({
     purpose: name === undefined ? 'Passphrase for the new key set' : `Passphrase for key set "${name}"`,

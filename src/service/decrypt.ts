@@ -23,14 +23,21 @@ export interface DecryptOptions {
 }
 
 /** Decrypts and verifies the results of one job, in the order of their queries, into a predictions file. */
-export async function decryptResults(options: DecryptOptions, environment: Environment, running: Running): Promise<DecryptOutcome> {
+export async function decryptResults(
+  options: DecryptOptions,
+  environment: Environment,
+  running: Running,
+): Promise<DecryptOutcome> {
   const started = performance.now();
   const headers = await readHeaders(options.results, running.signal);
   const [{ header: first }] = headers;
   const store = openKeyStore(environment.home);
   const keySet = await store.find(options.key ?? first.key);
   if (keySet.key !== first.key) {
-    throw new AppError('artifact.other-key', 'The results were made for another key set.', { file: headers[0].file, hint: `They want the key set ${first.key.slice(0, 12)}.` });
+    throw new AppError('artifact.other-key', 'The results were made for another key set.', {
+      file: headers[0].file,
+      hint: `They want the key set ${first.key.slice(0, 12)}.`,
+    });
   }
   const { client } = await findDeployment(options.deployment ?? first.deployment, environment, running);
   const output = resolve(options.output ?? 'predictions.csv');
@@ -65,16 +72,24 @@ interface ResultFile {
 /** In the order of their queries; one job, whole from its first query on. */
 async function readHeaders(files: readonly string[], signal: AbortSignal): Promise<[ResultFile, ...ResultFile[]]> {
   const results: ResultFile[] = [];
-  for (const file of files) results.push({ file, header: readArtifact('sealpoint.result', await readWhole(file, signal), file).header });
+  for (const file of files)
+    results.push({ file, header: readArtifact('sealpoint.result', await readWhole(file, signal), file).header });
   results.sort((a, b) => a.header.index - b.header.index);
   const [first, ...others] = results;
-  if (first === undefined) throw new AppError('usage.arguments', 'No result was named.', { hint: 'Give one or more .spr files.' });
+  if (first === undefined)
+    throw new AppError('usage.arguments', 'No result was named.', { hint: 'Give one or more .spr files.' });
   for (const [place, { file, header }] of [first, ...others].entries()) {
     if (header.job !== first.header.job || header.plan !== first.header.plan) {
-      throw new AppError('artifact.unreadable', 'The results are of different jobs.', { file, hint: 'Decrypt one job at a time.' });
+      throw new AppError('artifact.unreadable', 'The results are of different jobs.', {
+        file,
+        hint: 'Decrypt one job at a time.',
+      });
     }
     if (header.index === place) continue;
-    throw new AppError('artifact.not-found', `The result of query ${String(place)} is missing, or there twice.`, { file, hint: 'Give every result of the job once: rows are in order only then.' });
+    throw new AppError('artifact.not-found', `The result of query ${String(place)} is missing, or there twice.`, {
+      file,
+      hint: 'Give every result of the job once: rows are in order only then.',
+    });
   }
   return [first, ...others];
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   clientDocument,
   entryNames,
@@ -37,7 +37,9 @@ export function packDeployment(content: DeploymentContent): DeploymentArchives {
   const client = new Map<string, Uint8Array>([
     [entryNames.client, json(content.client)],
     [entryNames.canaries, floatBytes(content.canaries)],
-    ...Object.entries(content.canaryScores).map(([mode, scores]) => [entryNames.canaryScores(mode), floatBytes(scores)] as const),
+    ...Object.entries(content.canaryScores).map(
+      ([mode, scores]) => [entryNames.canaryScores(mode), floatBytes(scores)] as const,
+    ),
   ]);
   const server = new Map<string, Uint8Array>([
     [entryNames.server, json(content.server)],
@@ -60,7 +62,9 @@ export async function readClientArchive(source: Uint8Array | string, file: strin
     document.plans.map((plan) => [plan.mode, floats(entries.get(entryNames.canaryScores(plan.mode)), file)]),
   );
   for (const plan of document.plans) {
-    const fits = canaries.length === document.canaryPool * plan.inputs && canaryScores[plan.mode]?.length === document.canaryPool * plan.outputs;
+    const fits =
+      canaries.length === document.canaryPool * plan.inputs &&
+      canaryScores[plan.mode]?.length === document.canaryPool * plan.outputs;
     if (!fits) throw unreadable(file, `the canaries do not fit the ${plan.mode} plan`);
   }
   return { id: identity.deployment, digests: identity.digests, document, canaries, canaryScores };
@@ -70,7 +74,12 @@ export async function readClientArchive(source: Uint8Array | string, file: strin
 export async function readServerArchive(source: Uint8Array | string, file: string): Promise<ServerDeployment> {
   const { entries, identity } = await readArchive(source, 'server', file);
   const document = parseEntry(serverDocument, entries.get(entryNames.server), file);
-  return { id: identity.deployment, digests: identity.digests, document, tensors: floats(entries.get(entryNames.tensors), file) };
+  return {
+    id: identity.deployment,
+    digests: identity.digests,
+    document,
+    tensors: floats(entries.get(entryNames.tensors), file),
+  };
 }
 
 async function readArchive(
@@ -81,20 +90,32 @@ async function readArchive(
   const entries = await readZip(source, limits);
   const identity = parseEntry(identityDocument, entries.get(entryNames.identity), file);
   if (identity.side !== side) {
-    throw new AppError('artifact.unreadable', `This is the ${identity.side}'s archive, where the ${side}'s was wanted.`, { file });
+    throw new AppError(
+      'artifact.unreadable',
+      `This is the ${identity.side}'s archive, where the ${side}'s was wanted.`,
+      { file },
+    );
   }
   const content = new Map([...entries].filter(([name]) => name !== entryNames.identity));
   const digest = contentDigest(content, sha256);
   if (digest !== identity.digests[side] || deploymentId(identity.digests, sha256) !== identity.deployment) {
-    throw new AppError('artifact.altered', `${side}.zip was changed after it was made: its content does not have the digest that it states.`, {
-      file,
-      hint: 'Get it again from where it was made, or compile the model again.',
-    });
+    throw new AppError(
+      'artifact.altered',
+      `${side}.zip was changed after it was made: its content does not have the digest that it states.`,
+      {
+        file,
+        hint: 'Get it again from where it was made, or compile the model again.',
+      },
+    );
   }
   return { entries, identity };
 }
 
-function parseEntry<Schema extends z.ZodType>(schema: Schema, bytes: Uint8Array | undefined, file: string): z.infer<Schema> {
+function parseEntry<Schema extends z.ZodType>(
+  schema: Schema,
+  bytes: Uint8Array | undefined,
+  file: string,
+): z.infer<Schema> {
   if (bytes === undefined) throw unreadable(file, 'an entry is missing');
   let value: unknown;
   try {
@@ -104,10 +125,14 @@ function parseEntry<Schema extends z.ZodType>(schema: Schema, bytes: Uint8Array 
   }
   const version = z.looseObject({ version: z.int() }).safeParse(value);
   if (version.success && version.data.version > 1) {
-    throw new AppError('artifact.version', `The archive has version ${String(version.data.version)}; this program reads version 1.`, {
-      file,
-      hint: 'Update Sealpoint on this machine.',
-    });
+    throw new AppError(
+      'artifact.version',
+      `The archive has version ${String(version.data.version)}; this program reads version 1.`,
+      {
+        file,
+        hint: 'Update Sealpoint on this machine.',
+      },
+    );
   }
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw unreadable(file, z.prettifyError(parsed.error), parsed.error);

@@ -20,7 +20,11 @@ export interface EncryptOptions {
 }
 
 /** Encrypts a data file into query files. The whole file is checked first, and no file appears before it is whole. */
-export async function encryptData(options: EncryptOptions, environment: Environment, running: Running): Promise<FilesOutcome> {
+export async function encryptData(
+  options: EncryptOptions,
+  environment: Environment,
+  running: Running,
+): Promise<FilesOutcome> {
   const started = performance.now();
   const { client } = await findDeployment(options.deployment, environment, running);
   const keySet = await requireKeySet(client, options.key, environment);
@@ -35,13 +39,17 @@ export async function encryptData(options: EncryptOptions, environment: Environm
   let bytes = 0;
   let done = 0;
   const { signal } = running;
-  const written = inOrder(queryRecords(data, client.document, { clip, signal }), cipher.threads + 2, async (records) => {
-    const identity = { mode: data.plan.mode, job, index: records.index, records: records.records };
-    const { query } = await cipher.encrypt(identity, records.features, { signal });
-    const file = join(folder, `query-${String(records.index).padStart(5, '0')}.spq`);
-    await writeFileAtomic(file, query);
-    return { file, size: query.length, records: records.records };
-  });
+  const written = inOrder(
+    queryRecords(data, client.document, { clip, signal }),
+    cipher.threads + 2,
+    async (records) => {
+      const identity = { mode: data.plan.mode, job, index: records.index, records: records.records };
+      const { query } = await cipher.encrypt(identity, records.features, { signal });
+      const file = join(folder, `query-${String(records.index).padStart(5, '0')}.spq`);
+      await writeFileAtomic(file, query);
+      return { file, size: query.length, records: records.records };
+    },
+  );
   for await (const query of written) {
     files.push(query.file);
     bytes += query.size;

@@ -38,7 +38,10 @@ export interface EndpointEngineOptions {
 const defaultKeyCacheBytes = 512 * 2 ** 20;
 
 /** @throws {AppError} artifact.* where the folder or archive holds no deployment, or was changed */
-export async function openEndpointEngine(options: EndpointEngineOptions, environment: Environment): Promise<EndpointEngine> {
+export async function openEndpointEngine(
+  options: EndpointEngineOptions,
+  environment: Environment,
+): Promise<EndpointEngine> {
   const deployment = await readServerArchive(await serverZipOf(options.deployment), options.deployment);
   const evaluator = openEvaluator(deployment, {
     worker: environment.programs.serverWorker,
@@ -47,7 +50,8 @@ export async function openEndpointEngine(options: EndpointEngineOptions, environ
   });
   return {
     deployment: deployment.id,
-    evaluate: async (query, keys, { signal }) => await evaluator.evaluate(query, async (keyId, abort) => await keys.load(keyId, abort), signal),
+    evaluate: async (query, keys, { signal }) =>
+      await evaluator.evaluate(query, async (keyId, abort) => await keys.load(keyId, abort), signal),
     close: async () => {
       await evaluator[Symbol.asyncDispose]();
     },
@@ -60,5 +64,8 @@ async function serverZipOf(path: string): Promise<string> {
     const found = await stat(candidate).catch(() => undefined);
     if (found?.isFile() === true) return candidate;
   }
-  throw new AppError('artifact.not-found', `There is no server.zip at ${path}.`, { file: path, hint: 'Give the folder that compile wrote.' });
+  throw new AppError('artifact.not-found', `There is no server.zip at ${path}.`, {
+    file: path,
+    hint: 'Give the folder that compile wrote.',
+  });
 }

@@ -20,9 +20,14 @@ export interface EvaluateOptions {
 }
 
 /** The bundled evaluator without a server: queries to results. */
-export async function evaluateQueries(options: EvaluateOptions, environment: Environment, running: Running): Promise<FilesOutcome> {
+export async function evaluateQueries(
+  options: EvaluateOptions,
+  environment: Environment,
+  running: Running,
+): Promise<FilesOutcome> {
   const [first] = options.queries;
-  if (first === undefined) throw new AppError('usage.arguments', 'No query was named.', { hint: 'Give one or more .spq files.' });
+  if (first === undefined)
+    throw new AppError('usage.arguments', 'No query was named.', { hint: 'Give one or more .spq files.' });
   const started = performance.now();
   const found = await findDeployment(options.deployment, environment, running);
   const folder = resolve(options.output);
@@ -37,7 +42,12 @@ export async function evaluateQueries(options: EvaluateOptions, environment: Env
       const query = await readWhole(file, running.signal);
       records += readArtifact('sealpoint.query', query, file).header.records;
       const { result } = await engine.evaluate(query, { load: () => Promise.resolve(keys) }, running);
-      const target = join(folder, basename(file).replace(/^query-/u, 'result-').replace(/(?:\.spq)?$/u, '.spr'));
+      const target = join(
+        folder,
+        basename(file)
+          .replace(/^query-/u, 'result-')
+          .replace(/(?:\.spq)?$/u, '.spr'),
+      );
       await writeFileAtomic(target, result);
       files.push(target);
       bytes += result.length;

@@ -21,7 +21,11 @@ const maxClientZipBytes = 1 << 30;
  * @param reference a folder, a client.zip, a store URI of a deployment, an id (or its beginning) in the local store; undefined: the only
  * deployment in the local store or, where that is empty, in the current folder
  */
-export async function findDeployment(reference: string | undefined, environment: Environment, running: Running): Promise<FoundDeployment> {
+export async function findDeployment(
+  reference: string | undefined,
+  environment: Environment,
+  running: Running,
+): Promise<FoundDeployment> {
   if (reference === undefined) return await onlyDeployment(environment, running);
   if (reference.startsWith('s3://')) return await fromStore(reference, running);
   const path = reference.startsWith('file://') ? fileURLToPath(reference) : resolve(reference);
@@ -41,9 +45,13 @@ export function localModelFolder(environment: Environment, deployment: string): 
 }
 
 async function fromFolder(folder: string): Promise<FoundDeployment> {
-  const client = (await firstFile([join(folder, 'client.zip'), join(folder, 'client', 'client.zip')])) ?? join(folder, 'client.zip');
+  const client =
+    (await firstFile([join(folder, 'client.zip'), join(folder, 'client', 'client.zip')])) ?? join(folder, 'client.zip');
   if ((await firstFile([client])) === undefined) {
-    throw new AppError('artifact.not-found', `${folder} holds no client.zip.`, { file: folder, hint: 'Give the folder that compile wrote.' });
+    throw new AppError('artifact.not-found', `${folder} holds no client.zip.`, {
+      file: folder,
+      hint: 'Give the folder that compile wrote.',
+    });
   }
   return { client: await readClientArchive(client, client), folder };
 }
@@ -52,7 +60,9 @@ async function fromStore(uri: string, running: Running): Promise<FoundDeployment
   const match = /^(?<root>.*?)models\/(?<id>[0-9a-f]{64})\/?(?:client\/(?:client\.zip)?)?$/u.exec(uri);
   const { root, id } = match?.groups ?? {};
   if (root === undefined || id === undefined) {
-    throw new AppError('usage.arguments', `${uri} is no deployment's URI.`, { hint: 'It looks like s3://bucket/prefix/models/<deployment id>' });
+    throw new AppError('usage.arguments', `${uri} is no deployment's URI.`, {
+      hint: 'It looks like s3://bucket/prefix/models/<deployment id>',
+    });
   }
   const store = openStore(root);
   const bytes = await store.read(storeKeys.clientZip(id), { signal: running.signal, maxBytes: maxClientZipBytes });
@@ -87,7 +97,9 @@ async function onlyDeployment(environment: Environment, running: Running): Promi
 }
 
 function ambiguous(names: readonly string[]): AppError {
-  return new AppError('usage.ambiguous', `There is more than one deployment: ${names.join(', ')}.`, { hint: 'Choose with --deployment.' });
+  return new AppError('usage.ambiguous', `There is more than one deployment: ${names.join(', ')}.`, {
+    hint: 'Choose with --deployment.',
+  });
 }
 
 async function localDeployments(environment: Environment): Promise<string[]> {
@@ -98,7 +110,9 @@ async function localDeployments(environment: Environment): Promise<string[]> {
 async function foldersWithDeployments(parent: string): Promise<string[]> {
   const entries = await readdir(parent, { withFileTypes: true }).catch(() => []);
   const folders = [parent, ...entries.filter((entry) => entry.isDirectory()).map((entry) => join(parent, entry.name))];
-  const found = await Promise.all(folders.map(async (folder) => ((await firstFile([join(folder, 'client.zip')])) === undefined ? [] : [folder])));
+  const found = await Promise.all(
+    folders.map(async (folder) => ((await firstFile([join(folder, 'client.zip')])) === undefined ? [] : [folder])),
+  );
   return found.flat();
 }
 

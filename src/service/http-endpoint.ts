@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { AppError, errorCodes, type ErrorCode } from '../core/error.ts';
 
 /** Keys below the store that both sides use. */
@@ -43,12 +43,18 @@ export function httpEndpoint(url: string, options: { readonly token?: string | u
   };
 }
 
-async function post(url: string, request: { readonly headers: Record<string, string>; readonly body: string; readonly signal: AbortSignal }): Promise<Response> {
+async function post(
+  url: string,
+  request: { readonly headers: Record<string, string>; readonly body: string; readonly signal: AbortSignal },
+): Promise<Response> {
   try {
     return await fetch(url, { method: 'POST', ...request });
   } catch (cause) {
     request.signal.throwIfAborted();
-    throw new AppError('endpoint.unavailable', `The endpoint at ${new URL(url).origin} does not answer.`, { cause, hint: 'See whether it runs and listens there.' });
+    throw new AppError('endpoint.unavailable', `The endpoint at ${new URL(url).origin} does not answer.`, {
+      cause,
+      hint: 'See whether it runs and listens there.',
+    });
   }
 }
 

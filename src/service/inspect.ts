@@ -16,9 +16,14 @@ import { revealsOf } from './reveals.ts';
 const maxInspectedBytes = 1 << 30;
 
 /** Any artifact: what it is, for what, sizes, parameters, security level, what it reveals. */
-export async function inspectArtifact(options: { readonly target: string }, environment: Environment, running: Running): Promise<InspectOutcome> {
+export async function inspectArtifact(
+  options: { readonly target: string },
+  environment: Environment,
+  running: Running,
+): Promise<InspectOutcome> {
   const { target } = options;
-  if (target.startsWith('s3://') && /\.(?:spq|spr|spk|zip|json)$/u.test(target)) return await inspectBytes(target, await readUri(target, running));
+  if (target.startsWith('s3://') && /\.(?:spq|spr|spk|zip|json)$/u.test(target))
+    return await inspectBytes(target, await readUri(target, running));
   const path = resolve(target);
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile() === true) return await inspectBytes(path, await readWhole(path, running.signal));
@@ -29,7 +34,10 @@ export async function inspectArtifact(options: { readonly target: string }, envi
 
 async function readUri(uri: string, running: Running): Promise<Uint8Array> {
   const slash = uri.lastIndexOf('/');
-  return await openStore(uri.slice(0, slash)).read(uri.slice(slash + 1), { signal: running.signal, maxBytes: maxInspectedBytes });
+  return await openStore(uri.slice(0, slash)).read(uri.slice(slash + 1), {
+    signal: running.signal,
+    maxBytes: maxInspectedBytes,
+  });
 }
 
 async function inspectFolder(path: string, environment: Environment, running: Running): Promise<InspectOutcome> {
@@ -46,9 +54,11 @@ async function readJson(file: string, running: Running): Promise<unknown> {
 
 async function inspectBytes(file: string, bytes: Uint8Array): Promise<InspectOutcome> {
   const name = basename(file);
-  if (bytes[0] === 0x50 && bytes[1] === 0x4b) return { ...(await archiveFacts(bytes, file)), file, bytes: bytes.length };
+  if (bytes[0] === 0x50 && bytes[1] === 0x4b)
+    return { ...(await archiveFacts(bytes, file)), file, bytes: bytes.length };
   const document = parseJson(bytes);
-  if (typeof document === 'object' && document !== null && 'format' in document) return { kind: String(document.format), file, document };
+  if (typeof document === 'object' && document !== null && 'format' in document)
+    return { kind: String(document.format), file, document };
   const { header } = decodeHeader(bytes, file);
   const format = typeof header === 'object' && header !== null && 'format' in header ? header.format : undefined;
   if (format !== 'sealpoint.query' && format !== 'sealpoint.result' && format !== 'sealpoint.evaluation-keys') {
@@ -56,7 +66,14 @@ async function inspectBytes(file: string, bytes: Uint8Array): Promise<InspectOut
   }
   const { header: checked } = readArtifact(format, bytes, file);
   const { format: kind, version, sections, ...ids } = checked;
-  return { kind, version, file, bytes: bytes.length, ...ids, sections: sections.map(({ name: section, length }) => ({ name: section, bytes: length })) };
+  return {
+    kind,
+    version,
+    file,
+    bytes: bytes.length,
+    ...ids,
+    sections: sections.map(({ name: section, length }) => ({ name: section, bytes: length })),
+  };
 }
 
 async function archiveFacts(bytes: Uint8Array, file: string): Promise<InspectOutcome> {
@@ -87,7 +104,10 @@ function clientFacts(client: ClientDeployment): InspectOutcome {
       securityBits: 128,
       capacity: queryCapacity(plan),
       errorBound: plan.errorBound,
-      bytes: { query: plan.estimate.queryBytes * plan.blocksPerQuery, result: plan.estimate.resultBytes * plan.blocksPerQuery },
+      bytes: {
+        query: plan.estimate.queryBytes * plan.blocksPerQuery,
+        result: plan.estimate.resultBytes * plan.blocksPerQuery,
+      },
     })),
     reveals: revealsOf(document),
   };
@@ -98,7 +118,12 @@ function serverFacts(server: ServerDeployment): InspectOutcome {
     kind: 'server.zip',
     deployment: server.id,
     backend: server.document.backend,
-    plans: server.document.plans.map(({ mode, circuit, parameters }) => ({ mode, circuit, parameters, securityBits: 128 })),
+    plans: server.document.plans.map(({ mode, circuit, parameters }) => ({
+      mode,
+      circuit,
+      parameters,
+      securityBits: 128,
+    })),
     reveals: ['the model: server.zip is for whoever evaluates it, and for nobody else'],
   };
 }

@@ -15,7 +15,10 @@ export interface Job {
   canaries(): number;
   /** The digest of a query that an earlier attempt sent. */
   digestOf(index: number): string | undefined;
-  encrypted(query: { readonly index: number; readonly records: number; readonly digest: string }, seconds: number): Promise<void>;
+  encrypted(
+    query: { readonly index: number; readonly records: number; readonly digest: string },
+    seconds: number,
+  ): Promise<void>;
   sent(bytes: number): void;
   received(bytes: number): void;
   verified(index: number, result: DecryptedResult): Promise<void>;
@@ -38,7 +41,10 @@ export interface NewJob {
 }
 
 /** Starts a job, or goes on with an earlier ledger. */
-export async function openJob(start: NewJob | Ledger, places: { readonly home: string; readonly store: ArtifactStore }): Promise<Job> {
+export async function openJob(
+  start: NewJob | Ledger,
+  places: { readonly home: string; readonly store: ArtifactStore },
+): Promise<Job> {
   const { home, store } = places;
   let ledger: Ledger = 'job' in start ? { ...start, state: 'running', failure: undefined } : newLedger(start);
   const capacity = 'job' in start ? undefined : queryCapacity(start.data.plan);
@@ -53,15 +59,23 @@ export async function openJob(start: NewJob | Ledger, places: { readonly home: s
   /** Writes go one after another: a later state never lies under an earlier one. */
   const save = async (): Promise<void> => {
     const snapshot = ledger;
-    writing = writing.catch(() => undefined).then(async () => {
-      await writeLedger(home, snapshot);
-    });
+    writing = writing
+      .catch(() => undefined)
+      .then(async () => {
+        await writeLedger(home, snapshot);
+      });
     await writing;
   };
   const saveDocument = async (): Promise<void> => {
-    const text = JSON.stringify(documentOf(ledger, { queries: Math.max(1, queryCount), verified: done.size }), undefined, 2);
+    const text = JSON.stringify(
+      documentOf(ledger, { queries: Math.max(1, queryCount), verified: done.size }),
+      undefined,
+      2,
+    );
     // Not the job's own signal: the last state is written after a cancel too.
-    await store.write(storeKeys.job(ledger.job), new TextEncoder().encode(`${text}\n`), { signal: AbortSignal.timeout(10_000) });
+    await store.write(storeKeys.job(ledger.job), new TextEncoder().encode(`${text}\n`), {
+      signal: AbortSignal.timeout(10_000),
+    });
   };
   const note = (query: Ledger['queries'][number]): void => {
     const others = ledger.queries.filter((other) => other.index !== query.index);
@@ -128,5 +142,16 @@ function newLedger(start: NewJob): Ledger {
 
 function documentOf(ledger: Ledger, counts: { readonly queries: number; readonly verified: number }): JobDocument {
   const { job, created, state, deployment, plan, key } = ledger;
-  return { format: 'sealpoint.job', version: 1, job, created, state, deployment, plan, key, records: ledger.data.records, ...counts };
+  return {
+    format: 'sealpoint.job',
+    version: 1,
+    job,
+    created,
+    state,
+    deployment,
+    plan,
+    key,
+    records: ledger.data.records,
+    ...counts,
+  };
 }

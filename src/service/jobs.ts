@@ -27,7 +27,8 @@ export async function listJobs(
   environment: Environment,
   _running: Running,
 ): Promise<{ readonly jobs: readonly JobRow[] }> {
-  const ledgers = options.id === undefined ? await listLedgers(environment.home) : [await readLedger(environment.home, options.id)];
+  const ledgers =
+    options.id === undefined ? await listLedgers(environment.home) : [await readLedger(environment.home, options.id)];
   return { jobs: ledgers.map(rowOf) };
 }
 
@@ -35,17 +36,25 @@ export async function listJobs(
  * Marks a job as cancelled and removes its queries and results from the store. A run in another process that still works on it fails at its
  * next query.
  */
-export async function cancelJob(options: { readonly job: string }, environment: Environment, running: Running): Promise<JobRow> {
+export async function cancelJob(
+  options: { readonly job: string },
+  environment: Environment,
+  running: Running,
+): Promise<JobRow> {
   const ledger = await readLedger(environment.home, options.job);
   if (ledger.state === 'done') throw new AppError('job.not-resumable', `Job ${ledger.job.slice(0, 8)} is done.`);
   const store = profileStore(await resolveProfile(ledger.profile, environment));
   const { signal } = running;
-  const files = ledger.queries.flatMap(({ index }) => [storeKeys.query(ledger.job, index), storeKeys.result(ledger.job, index)]);
+  const files = ledger.queries.flatMap(({ index }) => [
+    storeKeys.query(ledger.job, index),
+    storeKeys.result(ledger.job, index),
+  ]);
   await store.delete(files, { signal });
   const cancelled: Ledger = { ...ledger, state: 'cancelled', queries: [] };
   await writeLedger(environment.home, cancelled);
   const document = await store.read(storeKeys.job(ledger.job), { signal, maxBytes: 1 << 20 }).catch(() => undefined);
-  if (document !== undefined) await writeState(document, async (bytes) => await store.write(storeKeys.job(ledger.job), bytes, { signal }));
+  if (document !== undefined)
+    await writeState(document, async (bytes) => await store.write(storeKeys.job(ledger.job), bytes, { signal }));
   return rowOf(cancelled);
 }
 
@@ -57,6 +66,17 @@ async function writeState(bytes: Uint8Array, write: (bytes: Uint8Array) => Promi
 function rowOf(ledger: Ledger): JobRow {
   const { job, created, state, deployment, plan, profile, output, data, queries, failure } = ledger;
   const verified = queries.filter((query) => query.verified).length;
-  const row = { job, created, state, deployment, plan, profile, records: data.records, verified, file: data.file, output };
+  const row = {
+    job,
+    created,
+    state,
+    deployment,
+    plan,
+    profile,
+    records: data.records,
+    verified,
+    file: data.file,
+    output,
+  };
   return failure === undefined ? row : { ...row, failure };
 }

@@ -18,10 +18,16 @@ export interface KeyMaterial extends Disposable {
 }
 
 /** Fresh keys for every parameter set of a deployment's plans; disposing of them zeroes the secrets. */
-export async function makeKeyMaterial(deployment: ClientDeployment, environment: Environment, signal: AbortSignal): Promise<KeyMaterial> {
+export async function makeKeyMaterial(
+  deployment: ClientDeployment,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<KeyMaterial> {
   const generated = await generateKeySet(neededKeys(deployment), environment.programs.clientWorker, signal);
   const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-  const sections = generated.flatMap((keys) => keys.evaluationKeys.map((section) => ({ ...section, sha256: sha256(section.bytes) })));
+  const sections = generated.flatMap((keys) =>
+    keys.evaluationKeys.map((section) => ({ ...section, sha256: sha256(section.bytes) })),
+  );
   const key = evaluationKeysId(sections, sha256);
   const header = { format: 'sealpoint.evaluation-keys', version: 1, deployment: deployment.id, key };
   const secretKeys = new Map(generated.map((keys) => [keys.parameters, keys.secretKey]));

@@ -26,9 +26,13 @@ export async function pickKeySet(choice: KeyChoice, environment: Environment): P
   if (choice.key === undefined) return await onlyKeySet(choice, environment);
   const found = await store.find(choice.key);
   if (choice.deployment === undefined || found.deployment === choice.deployment) return found;
-  throw new AppError('key.other-deployment', `Key set "${found.name}" belongs to deployment ${found.deployment.slice(0, 8)}, not to ${choice.deployment.slice(0, 8)}.`, {
-    hint: 'sealpoint keys list shows the key sets of each deployment; keys create makes one.',
-  });
+  throw new AppError(
+    'key.other-deployment',
+    `Key set "${found.name}" belongs to deployment ${found.deployment.slice(0, 8)}, not to ${choice.deployment.slice(0, 8)}.`,
+    {
+      hint: 'sealpoint keys list shows the key sets of each deployment; keys create makes one.',
+    },
+  );
 }
 
 async function onlyKeySet({ deployment }: KeyChoice, environment: Environment): Promise<KeySet> {
@@ -38,10 +42,14 @@ async function onlyKeySet({ deployment }: KeyChoice, environment: Environment): 
   if (only !== undefined && another === undefined) return only;
   if (only !== undefined) {
     const names = fitting.map(({ name }) => name).join(', ');
-    throw new AppError('usage.ambiguous', `There is more than one key set: ${names}.`, { hint: 'Choose one by its name with --key.' });
+    throw new AppError('usage.ambiguous', `There is more than one key set: ${names}.`, {
+      hint: 'Choose one by its name with --key.',
+    });
   }
   const whose = deployment === undefined ? '' : ` for deployment ${deployment.slice(0, 8)}`;
-  throw new AppError('key.not-found', `There is no key set${whose} yet.`, { hint: 'Make one: sealpoint keys create DEPLOYMENT' });
+  throw new AppError('key.not-found', `There is no key set${whose} yet.`, {
+    hint: 'Make one: sealpoint keys create DEPLOYMENT',
+  });
 }
 
 /** What the JSON documents tell of a key set. */
@@ -60,7 +68,11 @@ export function keySetOutcome(keySet: KeySet): KeySetOutcome {
 }
 
 /** Every readable key set by name; damaged ones are named in the log. */
-export async function listKeySets(_options: object, environment: Environment, _running?: Running): Promise<KeyListOutcome> {
+export async function listKeySets(
+  _options: object,
+  environment: Environment,
+  _running?: Running,
+): Promise<KeyListOutcome> {
   return { keys: (await readableKeySets(environment)).map(keySetOutcome) };
 }
 
@@ -70,16 +82,27 @@ async function readableKeySets(environment: Environment): Promise<readonly KeySe
   });
 }
 
-export async function renameKeySet(options: { readonly key: string; readonly name: string }, environment: Environment, _running?: Running): Promise<KeySetOutcome> {
+export async function renameKeySet(
+  options: { readonly key: string; readonly name: string },
+  environment: Environment,
+  _running?: Running,
+): Promise<KeySetOutcome> {
   const keySet = await pickKeySet({ key: options.key }, environment);
   return keySetOutcome(await openKeyStore(environment.home).rename(keySet, options.name));
 }
 
 /** Writes a copy of a key set under a passphrase that is asked for. */
-export async function exportKeySet(options: { readonly key: string; readonly file: string }, environment: Environment, running: Running): Promise<KeyFileOutcome> {
+export async function exportKeySet(
+  options: { readonly key: string; readonly file: string },
+  environment: Environment,
+  running: Running,
+): Promise<KeyFileOutcome> {
   const store = openKeyStore(environment.home);
   const keySet = await pickKeySet({ key: options.key }, environment);
-  const passphrase = await asking(environment)({ purpose: `New passphrase for the copy of key set "${keySet.name}"`, confirm: true });
+  const passphrase = await asking(environment)({
+    purpose: `New passphrase for the copy of key set "${keySet.name}"`,
+    confirm: true,
+  });
   running.onProgress({ stage: 'Exporting' });
   const file = resolve(options.file);
   const bytes = await writeExport(store, keySet, { file, passphrase, openers: environment });
@@ -87,7 +110,11 @@ export async function exportKeySet(options: { readonly key: string; readonly fil
 }
 
 /** The editor's slot wraps an imported key set where there is an editor, else the passphrase that opened the copy. */
-export async function importKeySet(options: { readonly file: string }, environment: Environment, running: Running): Promise<KeySetOutcome> {
+export async function importKeySet(
+  options: { readonly file: string },
+  environment: Environment,
+  running: Running,
+): Promise<KeySetOutcome> {
   const ask = asking(environment);
   const passphrase = await ask({ purpose: 'Passphrase of the exported key set', confirm: false });
   running.signal.throwIfAborted();
@@ -113,7 +140,11 @@ export interface DeleteOptions {
 }
 
 /** Deletes a key set for good, and tells where its evaluation keys are published. */
-export async function deleteKeySet(options: DeleteOptions, environment: Environment, running: Running): Promise<KeyDeletedOutcome> {
+export async function deleteKeySet(
+  options: DeleteOptions,
+  environment: Environment,
+  running: Running,
+): Promise<KeyDeletedOutcome> {
   const keySet = await pickKeySet({ key: options.key }, environment);
   running.onProgress({ stage: 'Looking for published evaluation keys' });
   const { holding, unchecked } = await storesHolding(storeKeys.evaluationKeys(keySet.key), environment, running);
@@ -152,7 +183,11 @@ async function storesHolding(key: string, environment: Environment, running: Run
 }
 
 /** Saves the evaluation keys, which are public, as a file for the endpoint. */
-export async function saveEvaluationKeys(options: { readonly key: string; readonly output: string }, environment: Environment, _running?: Running): Promise<KeyFileOutcome> {
+export async function saveEvaluationKeys(
+  options: { readonly key: string; readonly output: string },
+  environment: Environment,
+  _running?: Running,
+): Promise<KeyFileOutcome> {
   const keySet = await pickKeySet({ key: options.key }, environment);
   const bytes = await openKeyStore(environment.home).readEvaluationKeys(keySet);
   const file = resolve(options.output);

@@ -1,6 +1,6 @@
 import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { hexId, jobId } from '../core/artifact/headers.ts';
 import { jobState } from '../core/artifact/job.ts';
 import { planMode } from '../core/artifact/outcomes.ts';
@@ -50,15 +50,20 @@ export async function readLedger(home: string, reference: string): Promise<Ledge
   const names = (await ledgerNames(home)).filter((name) => name.startsWith(reference));
   const [name, ...others] = names;
   if (name === undefined || reference === '') {
-    throw new AppError('job.not-found', `There is no job ${reference} on this machine.`, { hint: 'List them: sealpoint jobs' });
+    throw new AppError('job.not-found', `There is no job ${reference} on this machine.`, {
+      hint: 'List them: sealpoint jobs',
+    });
   }
-  if (others.length > 0) throw new AppError('usage.ambiguous', `More than one job begins with ${reference}.`, { hint: 'Give more digits.' });
+  if (others.length > 0)
+    throw new AppError('usage.ambiguous', `More than one job begins with ${reference}.`, { hint: 'Give more digits.' });
   return await readOne(home, name);
 }
 
 /** Every readable ledger, newest first. */
 export async function listLedgers(home: string): Promise<Ledger[]> {
-  const ledgers = await Promise.all((await ledgerNames(home)).map(async (name) => await readOne(home, name).catch(() => undefined)));
+  const ledgers = await Promise.all(
+    (await ledgerNames(home)).map(async (name) => await readOne(home, name).catch(() => undefined)),
+  );
   return ledgers.filter((ledger) => ledger !== undefined).sort((a, b) => (a.created < b.created ? 1 : -1));
 }
 

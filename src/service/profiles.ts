@@ -1,8 +1,14 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { z } from 'zod';
-import { localProfileName, profile, profilesFile, type Profile, type ProfileListOutcome } from '../core/artifact/profile.ts';
+import * as z from 'zod';
+import {
+  localProfileName,
+  profile,
+  profilesFile,
+  type Profile,
+  type ProfileListOutcome,
+} from '../core/artifact/profile.ts';
 import { AppError } from '../core/error.ts';
 import { toIoError, writeFileAtomic } from '../io/atomic.ts';
 import { systemCode } from '../io/errors.ts';
@@ -26,21 +32,32 @@ export interface NewProfile {
 /** @throws {AppError} profile.invalid naming what is wrong, io.exists where the name is taken */
 export async function addProfile(options: NewProfile, environment: Environment, _running?: Running): Promise<Profile> {
   const added = checkedProfile(options);
-  if (added.name === localProfileName) throw new AppError('io.exists', 'The profile local is always there.', { hint: 'Choose another name.' });
+  if (added.name === localProfileName)
+    throw new AppError('io.exists', 'The profile local is always there.', { hint: 'Choose another name.' });
   await changeProfiles(environment, (profiles) => {
     if (!profiles.some(({ name }) => name === added.name)) return [...profiles, added];
-    throw new AppError('io.exists', `There is a profile ${added.name} already.`, { hint: `Remove it first: sealpoint profiles remove ${added.name}` });
+    throw new AppError('io.exists', `There is a profile ${added.name} already.`, {
+      hint: `Remove it first: sealpoint profiles remove ${added.name}`,
+    });
   });
   return added;
 }
 
 /** `local` first, then the others in the order they were added. */
-export async function listProfiles(_options: object, environment: Environment, _running?: Running): Promise<ProfileListOutcome> {
+export async function listProfiles(
+  _options: object,
+  environment: Environment,
+  _running?: Running,
+): Promise<ProfileListOutcome> {
   return { profiles: [localProfile(environment), ...(await readProfiles(environment))] };
 }
 
 /** Forgets a profile; its store is not touched. @throws {AppError} profile.not-found; profile.invalid for `local` */
-export async function removeProfile(options: { readonly name: string }, environment: Environment, _running?: Running): Promise<Profile> {
+export async function removeProfile(
+  options: { readonly name: string },
+  environment: Environment,
+  _running?: Running,
+): Promise<Profile> {
   if (options.name === localProfileName) throw new AppError('profile.invalid', 'The profile local cannot be removed.');
   const removed = await resolveProfile(options.name, environment);
   await changeProfiles(environment, (profiles) => profiles.filter(({ name }) => name !== options.name));
@@ -54,7 +71,9 @@ export async function resolveProfile(name: string | undefined, environment: Home
   const found = profiles.find((candidate) => candidate.name === name);
   if (found !== undefined) return found;
   const names = [localProfileName, ...profiles.map((candidate) => candidate.name)];
-  throw new AppError('profile.not-found', `There is no profile ${JSON.stringify(name)}.`, { hint: `There are: ${names.join(', ')}.` });
+  throw new AppError('profile.not-found', `There is no profile ${JSON.stringify(name)}.`, {
+    hint: `There are: ${names.join(', ')}.`,
+  });
 }
 
 function localProfile({ home }: Home): Profile {
@@ -64,7 +83,9 @@ function localProfile({ home }: Home): Profile {
 function checkedProfile({ endpoint = 'local', ...options }: NewProfile): Profile {
   const store = options.store.endsWith('/') ? options.store : `${options.store}/`;
   // What is absent stays out of the file.
-  const given = Object.fromEntries(Object.entries({ ...options, store, endpoint }).filter(([, value]) => value !== undefined));
+  const given = Object.fromEntries(
+    Object.entries({ ...options, store, endpoint }).filter(([, value]) => value !== undefined),
+  );
   const parsed = profile.safeParse(given);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
@@ -96,7 +117,10 @@ async function readProfiles(environment: Home): Promise<readonly Profile[]> {
   }
 }
 
-async function changeProfiles(environment: Home, change: (profiles: readonly Profile[]) => readonly Profile[]): Promise<void> {
+async function changeProfiles(
+  environment: Home,
+  change: (profiles: readonly Profile[]) => readonly Profile[],
+): Promise<void> {
   const file = pathOf(environment);
   await mkdir(environment.home, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     throw toIoError(error, 'create', environment.home);

@@ -46,7 +46,10 @@ export async function provePlans(request: ProofRequest, environment: Environment
   using keys = await makeKeyMaterial(request.client, environment, running.signal);
   const keySeconds = (performance.now() - started) / 1000;
   await using cipher = openCipher(request.client, keys.secrets, { worker: environment.programs.clientWorker });
-  await using evaluator = openEvaluator(request.server, { worker: environment.programs.serverWorker, keyCacheBytes: keys.evaluationKeys.length });
+  await using evaluator = openEvaluator(request.server, {
+    worker: environment.programs.serverWorker,
+    keyCacheBytes: keys.evaluationKeys.length,
+  });
   const proofs: Proof[] = [];
   for (const plan of request.client.document.plans) {
     running.onProgress({ stage: `Proving the ${plan.mode} plan` });
@@ -75,9 +78,13 @@ async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench):
     { maxError: request.maxError, typicalScore: client.document.scoreScale },
   );
   if (agreement.maxError > request.maxError || agreement.agreement < request.minAgreement) {
-    throw new AppError('plan.not-proven', `The ${plan.mode} plan did not prove: largest error ${agreement.maxError.toExponential(1)}, agreement ${String(agreement.agreement)}.`, {
-      hint: 'Allow a larger --max-error or a smaller --min-agreement.',
-    });
+    throw new AppError(
+      'plan.not-proven',
+      `The ${plan.mode} plan did not prove: largest error ${agreement.maxError.toExponential(1)}, agreement ${String(agreement.agreement)}.`,
+      {
+        hint: 'Allow a larger --max-error or a smaller --min-agreement.',
+      },
+    );
   }
   const timed = await timeQuery(plan, features, bench);
   return {
@@ -129,7 +136,13 @@ async function timeQuery(
   plan: ClientPlan,
   allFeatures: Float64Array,
   bench: Bench,
-): Promise<{ readonly queryBytes: number; readonly resultBytes: number; readonly encrypt: number; readonly evaluate: number; readonly decrypt: number }> {
+): Promise<{
+  readonly queryBytes: number;
+  readonly resultBytes: number;
+  readonly encrypt: number;
+  readonly evaluate: number;
+  readonly decrypt: number;
+}> {
   const records = plan.mode === 'latency' ? 1 : queryCapacity(plan);
   const rows = allFeatures.length / plan.inputs;
   const features = new Float64Array(records * plan.inputs);
@@ -139,7 +152,8 @@ async function timeQuery(
   }
   const job = freshJob();
   const runs = [];
-  for (let index = 0; index < timedQueries; index += 1) runs.push(await throughPlan(plan, { job, index, features }, bench));
+  for (let index = 0; index < timedQueries; index += 1)
+    runs.push(await throughPlan(plan, { job, index, features }, bench));
   const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? 0;
   return {
     queryBytes: median(runs.map((run) => run.query.query.length)),
@@ -160,7 +174,12 @@ async function throughPlan(
   readonly decrypted: Awaited<ReturnType<Cipher['decrypt']>>;
 }> {
   const { cipher, evaluator, keys, signal } = bench;
-  const identity = { mode: plan.mode, job: query.job, index: query.index, records: query.features.length / plan.inputs };
+  const identity = {
+    mode: plan.mode,
+    job: query.job,
+    index: query.index,
+    records: query.features.length / plan.inputs,
+  };
   const encrypted = await cipher.encrypt(identity, query.features, { signal });
   const evaluation = await evaluator.evaluate(encrypted.query, () => Promise.resolve(keys.evaluationKeys), signal);
   const decrypted = await cipher.decrypt(evaluation.result, { file: 'the proof', digest: encrypted.digest, signal });

@@ -11,11 +11,14 @@ export function revealsOf(document: ClientDocument): string[] {
   if (preprocessing.features.some((feature) => feature.kind === 'number' && typeof feature.missing === 'number')) {
     reveals.push('the values that missing cells are filled with');
   }
-  if (preprocessing.features.some((feature) => feature.kind !== 'number')) reveals.push('the categories of text columns');
+  if (preprocessing.features.some((feature) => feature.kind !== 'number'))
+    reveals.push('the categories of text columns');
   if (task.kind === 'classification') reveals.push('the class labels');
   reveals.push(`the scores of ${String(document.canaryPool)} synthetic records (canaries)`);
   if (plans.some((plan) => plan.circuit.startsWith('affine'))) {
-    reveals.push('to those who also get scores: the weights of a linear model, which as many scores as weights determine');
+    reveals.push(
+      'to those who also get scores: the weights of a linear model, which as many scores as weights determine',
+    );
   }
   return reveals;
 }

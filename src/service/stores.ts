@@ -40,7 +40,11 @@ export function profileStore(profile: {
   readonly region?: string | undefined;
   readonly s3Endpoint?: string | undefined;
 }): ArtifactStore {
-  return openStore(profile.store, { profile: profile.awsProfile, region: profile.region, endpoint: profile.s3Endpoint });
+  return openStore(profile.store, {
+    profile: profile.awsProfile,
+    region: profile.region,
+    endpoint: profile.s3Endpoint,
+  });
 }
 
 /** The AWS SDK takes 50 to 90 ms to load: it is loaded by the first call, and never where all stores are folders. */
@@ -57,7 +61,9 @@ function s3StoreOnDemand(place: string, access: StoreAccess): ArtifactStore {
     stat: async (...call) => await (await opened()).stat(...call),
     read: async (...call) => await (await opened()).read(...call),
     write: async (...call) => await (await opened()).write(...call),
-    delete: async (...call) => { await (await opened()).delete(...call); },
+    delete: async (...call) => {
+      await (await opened()).delete(...call);
+    },
     uriOf: (key) => `${uri}${key}`,
   };
 }

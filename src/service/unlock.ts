@@ -18,7 +18,11 @@ export interface UnlockedKeySet extends Disposable {
  * @returns undefined where none is named and the deployment has none
  * @throws {AppError} key.not-found, key.other-deployment, usage.ambiguous
  */
-export async function chooseKeySet(deployment: ClientDeployment, reference: string | undefined, environment: Environment): Promise<KeySet | undefined> {
+export async function chooseKeySet(
+  deployment: ClientDeployment,
+  reference: string | undefined,
+  environment: Environment,
+): Promise<KeySet | undefined> {
   const store = openKeyStore(environment.home);
   if (reference !== undefined) {
     const keySet = await store.find(reference);
@@ -29,18 +33,28 @@ export async function chooseKeySet(deployment: ClientDeployment, reference: stri
   }
   const fitting = (await store.list()).filter((keySet) => keySet.deployment === deployment.id);
   if (fitting.length > 1) {
-    throw new AppError('usage.ambiguous', `There is more than one key set for this deployment: ${fitting.map(({ name }) => name).join(', ')}.`, {
-      hint: 'Choose with --key.',
-    });
+    throw new AppError(
+      'usage.ambiguous',
+      `There is more than one key set for this deployment: ${fitting.map(({ name }) => name).join(', ')}.`,
+      {
+        hint: 'Choose with --key.',
+      },
+    );
   }
   return fitting[0];
 }
 
 /** As {@link chooseKeySet}, where there must be one. */
-export async function requireKeySet(deployment: ClientDeployment, reference: string | undefined, environment: Environment): Promise<KeySet> {
+export async function requireKeySet(
+  deployment: ClientDeployment,
+  reference: string | undefined,
+  environment: Environment,
+): Promise<KeySet> {
   const keySet = await chooseKeySet(deployment, reference, environment);
   if (keySet !== undefined) return keySet;
-  throw new AppError('key.not-found', 'There is no key set for this deployment yet.', { hint: 'Make one: sealpoint keys create DEPLOYMENT' });
+  throw new AppError('key.not-found', 'There is no key set for this deployment yet.', {
+    hint: 'Make one: sealpoint keys create DEPLOYMENT',
+  });
 }
 
 /** @throws {AppError} key.wrong-passphrase, key.no-slot, key.altered */
@@ -50,7 +64,8 @@ export async function unlock(keySet: KeySet, environment: Environment): Promise<
   const { askPassphrase, vault } = environment;
   const opened = await store.unlock(keySet, { askPassphrase, vault });
   const canarySecret = opened.get(canarySecretName);
-  if (canarySecret === undefined) throw new AppError('key.altered', `Key set "${keySet.name}" lacks its canary secret.`);
+  if (canarySecret === undefined)
+    throw new AppError('key.altered', `Key set "${keySet.name}" lacks its canary secret.`);
   const secretKeys = new Map([...opened].filter(([name]) => name !== canarySecretName));
   return {
     keySet,

@@ -17,7 +17,10 @@ export async function checkOutputFolder(path: string): Promise<void> {
   });
   const foreign = names.filter((name) => !fileNames.some((known) => known === name));
   if (foreign.length === 0) return;
-  throw new AppError('io.exists', `${path} holds other files than a deployment's.`, { file: path, hint: 'Choose an empty or new folder with -o.' });
+  throw new AppError('io.exists', `${path} holds other files than a deployment's.`, {
+    file: path,
+    hint: 'Choose an empty or new folder with -o.',
+  });
 }
 
 /**
@@ -43,7 +46,10 @@ export async function writeDeployment(
     await writeZip(join(work, 'server.zip'), content.archives.server, { signal });
     await writeFileAtomic(join(work, 'report.json'), `${JSON.stringify(content.report, undefined, 2)}\n`);
     signal.throwIfAborted();
-    const sizes = { client: (await stat(join(work, 'client.zip'))).size, server: (await stat(join(work, 'server.zip'))).size };
+    const sizes = {
+      client: (await stat(join(work, 'client.zip'))).size,
+      server: (await stat(join(work, 'server.zip'))).size,
+    };
     await putIntoLocalStore(work, content, signal);
     await rm(path, { recursive: true, force: true });
     await rename(work, path);
@@ -61,6 +67,10 @@ async function putIntoLocalStore(
 ): Promise<void> {
   const store = folderStore(join(content.home, 'store'));
   const { id } = content.archives;
-  const keys = { 'client.zip': storeKeys.clientZip(id), 'server.zip': storeKeys.serverZip(id), 'report.json': storeKeys.report(id) };
+  const keys = {
+    'client.zip': storeKeys.clientZip(id),
+    'server.zip': storeKeys.serverZip(id),
+    'report.json': storeKeys.report(id),
+  };
   for (const name of fileNames) await store.write(keys[name], await readFile(join(folder, name)), { signal });
 }

@@ -27,7 +27,9 @@ function findRefusal(folder: string, file: string): string | undefined {
   try {
     importModel(file, readFileSync(join(folder, file)));
   } catch (error) {
-    return error instanceof AppError && error.code === 'model.unsupported' ? undefined : `refused by ${describe(error)}`;
+    return error instanceof AppError && error.code === 'model.unsupported'
+      ? undefined
+      : `refused by ${describe(error)}`;
   }
   return 'accepted, though it cannot be right';
 }
@@ -36,7 +38,10 @@ function findDisagreement(folder: string, file: string): string | undefined {
   try {
     const model = importModel(file, readFileSync(join(folder, file)));
     const answers = readCsv(join(folder, 'answers.csv'));
-    const { error, labels, missingColumns } = disagreement(predictTable(model, readCsv(join(folder, 'rows.csv'))), answers);
+    const { error, labels, missingColumns } = disagreement(
+      predictTable(model, readCsv(join(folder, 'rows.csv'))),
+      answers,
+    );
     if (missingColumns.length > 0) return `no column ${missingColumns.join(', ')}`;
     if (labels > 0) return `${String(labels)} labels differ`;
     return error <= tolerance ? undefined : `off by ${error.toExponential(1)}`;

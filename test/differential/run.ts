@@ -87,7 +87,15 @@ async function environment(): Promise<string> {
   await rm(home, { recursive: true, force: true });
   await mkdir(home, { recursive: true });
   await execute('python3', ['-m', 'venv', join(home, 'venv')]);
-  const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', join(here, 'requirements.txt')];
+  const install = [
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--disable-pip-version-check',
+    '-r',
+    join(here, 'requirements.txt'),
+  ];
   await execute(program, install, { maxBuffer: 1 << 26 });
   await writeFile(mark, wanted);
   return program;

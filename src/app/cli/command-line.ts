@@ -29,9 +29,15 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   delete process.env['SEALPOINT_PASSPHRASE'];
   const usage: string[] = [];
   const program = newProgram(output, usage);
-  const options = (): GlobalOptions => ({ json: false, verbose: false, passphraseFile: undefined, ...program.opts<Partial<GlobalOptions>>() });
+  const options = (): GlobalOptions => ({
+    json: false,
+    verbose: false,
+    passphraseFile: undefined,
+    ...program.opts<Partial<GlobalOptions>>(),
+  });
   try {
-    for (const register of commandGroups) register(program, contextOf({ options, output, passphrase, signal: abort.signal }));
+    for (const register of commandGroups)
+      register(program, contextOf({ options, output, passphrase, signal: abort.signal }));
     await program.parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
@@ -48,7 +54,10 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
 }
 
 function newProgram(output: Output, usage: string[]): Command {
-  const { version, description } = JSON.parse(readFileSync(packageFileOf(), 'utf8')) as { readonly version: string; readonly description: string };
+  const { version, description } = JSON.parse(readFileSync(packageFileOf(), 'utf8')) as {
+    readonly version: string;
+    readonly description: string;
+  };
   return new Command('sealpoint')
     .description(description)
     .version(version, '-V, --version', 'Print the version.')
@@ -111,9 +120,16 @@ function failureOf(error: unknown, signal: AbortSignal): AppError {
 }
 
 function usageError(error: CommanderError): AppError {
-  const message = error.code === 'commander.help' ? 'A command is missing' : error.message.replace(/^error: /u, '').replace('\n', ' ');
-  return new AppError('usage.arguments', `${message.charAt(0).toUpperCase()}${message.slice(1)}${/[.?!)]$/u.test(message) ? '' : '.'}`, {
-    hint: 'sealpoint --help lists the commands, sealpoint COMMAND --help the arguments of one.',
-    cause: error,
-  });
+  const message =
+    error.code === 'commander.help'
+      ? 'A command is missing'
+      : error.message.replace(/^error: /u, '').replace('\n', ' ');
+  return new AppError(
+    'usage.arguments',
+    `${message.charAt(0).toUpperCase()}${message.slice(1)}${/[.?!)]$/u.test(message) ? '' : '.'}`,
+    {
+      hint: 'sealpoint --help lists the commands, sealpoint COMMAND --help the arguments of one.',
+      cause: error,
+    },
+  );
 }

@@ -19,13 +19,29 @@ export function registerCompile(program: Command, context: Context): void {
     .command('compile')
     .description('Make a deployment of a trained model, proved by encrypted rows.')
     .argument('<model>', 'model file: ONNX, XGBoost JSON or UBJ, LightGBM text')
-    .requiredOption('--calibration <rows>', 'rows like those to come (CSV, JSONL, Parquet): they fix ranges and prove the plans')
+    .requiredOption(
+      '--calibration <rows>',
+      'rows like those to come (CSV, JSONL, Parquet): they fix ranges and prove the plans',
+    )
     .option('--labels <file>', 'true answers of the calibration rows, to report accuracy')
     .option('-o, --output <dir>', 'folder for client.zip, server.zip and report.json')
-    .addOption(new Option('--mode <mode>', 'one record at a time, many, or a plan for each').choices(['auto', 'latency', 'throughput']).default('auto'))
-    .addOption(new Option('--reveal <what>', 'what client.zip may tell of a forest').choices(['nothing', 'thresholds']).default('nothing'))
+    .addOption(
+      new Option('--mode <mode>', 'one record at a time, many, or a plan for each')
+        .choices(['auto', 'latency', 'throughput'])
+        .default('auto'),
+    )
+    .addOption(
+      new Option('--reveal <what>', 'what client.zip may tell of a forest')
+        .choices(['nothing', 'thresholds'])
+        .default('nothing'),
+    )
     .option('--max-error <bound>', 'largest score error, relative', numberBetween(0, 1), 1e-3)
-    .option('--min-agreement <share>', 'least share of rows whose answer agrees with the model', numberBetween(0, 1), 0.99)
+    .option(
+      '--min-agreement <share>',
+      'least share of rows whose answer agrees with the model',
+      numberBetween(0, 1),
+      0.99,
+    )
     .action((model: string, { output, ...flags }: CompileFlags) =>
       context.perform({
         verb: async (...bound) => {
@@ -38,7 +54,21 @@ export function registerCompile(program: Command, context: Context): void {
 }
 
 function compileText({ deployment, path, plans, reveals, bytes }: CompileOutcome): string {
-  const headings = ['mode', 'scheme', 'packing', 'N', 'log Q', 'records', 'agreement', 'max error', 'query', 'result', 'encrypt', 'evaluate', 'decrypt'];
+  const headings = [
+    'mode',
+    'scheme',
+    'packing',
+    'N',
+    'log Q',
+    'records',
+    'agreement',
+    'max error',
+    'query',
+    'result',
+    'encrypt',
+    'evaluate',
+    'decrypt',
+  ];
   const facts = factsText([
     ['deployment', shortId(deployment)],
     ['folder', relativePath(path)],

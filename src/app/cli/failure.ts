@@ -23,6 +23,7 @@ function placeText({ file, row, line, column }: ErrorPlace): string {
 
 function causesOf(error: AppError): string[] {
   const lines: string[] = [`  code ${error.code}`];
-  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) lines.push(`  from ${cause.stack ?? cause.message}`);
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause)
+    lines.push(`  from ${cause.stack ?? cause.message}`);
   return lines;
 }

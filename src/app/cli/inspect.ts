@@ -48,7 +48,9 @@ function itemLines(item: unknown): string[] {
 function shortText(value: unknown): string | undefined {
   if (typeof value === 'string') return printable(value);
   if (typeof value !== 'object' || value === null) return String(value);
-  const entries = Array.isArray(value) ? value.map(shortText) : Object.entries(value).map(([name, item]) => pairText(name, item));
+  const entries = Array.isArray(value)
+    ? value.map(shortText)
+    : Object.entries(value).map(([name, item]) => pairText(name, item));
   if (entries.length === 0) return 'none';
   if (entries.includes(undefined)) return undefined;
   const line = entries.join(', ');

@@ -8,7 +8,10 @@ const keyHelp = 'name, id or beginning of the id of a key set';
 const loadKeys = () => import('../../service/keys.ts');
 
 export function registerKeys(program: Command, context: Context): void {
-  const keys = program.command('keys').helpCommand(false).description('Create and keep key sets; secret keys never leave this machine but in an export.');
+  const keys = program
+    .command('keys')
+    .helpCommand(false)
+    .description('Create and keep key sets; secret keys never leave this machine but in an export.');
   registerMaking(keys, context);
   registerChanging(keys, context);
   registerFiles(keys, context);
@@ -32,7 +35,9 @@ function registerMaking(keys: Command, context: Context): void {
   keys
     .command('list')
     .description('List the key sets.')
-    .action(() => context.perform({ verb: async (...bound) => (await loadKeys()).listKeySets({}, ...bound), show: keyListText }));
+    .action(() =>
+      context.perform({ verb: async (...bound) => (await loadKeys()).listKeySets({}, ...bound), show: keyListText }),
+    );
 }
 
 function registerChanging(keys: Command, context: Context): void {
@@ -42,7 +47,10 @@ function registerChanging(keys: Command, context: Context): void {
     .argument('<key>', keyHelp)
     .argument('<name>', 'the new name')
     .action((key: string, name: string) =>
-      context.perform({ verb: async (...bound) => (await loadKeys()).renameKeySet({ key, name }, ...bound), show: keySetText }),
+      context.perform({
+        verb: async (...bound) => (await loadKeys()).renameKeySet({ key, name }, ...bound),
+        show: keySetText,
+      }),
     );
   keys
     .command('delete')
@@ -50,7 +58,10 @@ function registerChanging(keys: Command, context: Context): void {
     .argument('<key>', keyHelp)
     .option('--published', 'remove its evaluation keys from the stores of all profiles too')
     .action((key: string, { published }: { readonly published?: boolean }) =>
-      context.perform({ verb: async (...bound) => (await loadKeys()).deleteKeySet({ key, published }, ...bound), show: deletedText }),
+      context.perform({
+        verb: async (...bound) => (await loadKeys()).deleteKeySet({ key, published }, ...bound),
+        show: deletedText,
+      }),
     );
 }
 
@@ -61,14 +72,20 @@ function registerFiles(keys: Command, context: Context): void {
     .argument('<key>', keyHelp)
     .argument('<file>', 'file to write')
     .action((key: string, file: string) =>
-      context.perform({ verb: async (...bound) => (await loadKeys()).exportKeySet({ key, file }, ...bound), show: keyFileText }),
+      context.perform({
+        verb: async (...bound) => (await loadKeys()).exportKeySet({ key, file }, ...bound),
+        show: keyFileText,
+      }),
     );
   keys
     .command('import')
     .description('Add an exported key set; the passphrase that opens the file opens it here.')
     .argument('<file>', 'what keys export wrote')
     .action((file: string) =>
-      context.perform({ verb: async (...bound) => (await loadKeys()).importKeySet({ file }, ...bound), show: keySetText }),
+      context.perform({
+        verb: async (...bound) => (await loadKeys()).importKeySet({ file }, ...bound),
+        show: keySetText,
+      }),
     );
   keys
     .command('evaluation-keys')
@@ -76,7 +93,10 @@ function registerFiles(keys: Command, context: Context): void {
     .argument('<key>', keyHelp)
     .requiredOption('-o, --output <file>', 'file to write (.spk)')
     .action((key: string, { output }: { readonly output: string }) =>
-      context.perform({ verb: async (...bound) => (await loadKeys()).saveEvaluationKeys({ key, output }, ...bound), show: keyFileText }),
+      context.perform({
+        verb: async (...bound) => (await loadKeys()).saveEvaluationKeys({ key, output }, ...bound),
+        show: keyFileText,
+      }),
     );
 }
 
@@ -110,7 +130,9 @@ function keyFileText({ name, file, bytes }: KeyFileOutcome): string {
 }
 
 function deletedText({ name, published, publishedRemoved, unchecked }: KeyDeletedOutcome): string {
-  const stores = published.map((uri) => `Its evaluation keys ${publishedRemoved ? 'were removed from' : 'are still at'} ${uri}`);
+  const stores = published.map(
+    (uri) => `Its evaluation keys ${publishedRemoved ? 'were removed from' : 'are still at'} ${uri}`,
+  );
   const silent = unchecked.map((profile) => `The store of profile ${profile} did not answer.`);
   return [`Key set ${name} is deleted.`, ...stores, ...silent].join('\n');
 }

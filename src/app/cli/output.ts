@@ -19,7 +19,10 @@ export interface Output {
   flush(): Promise<void>;
 }
 
-export function openOutput(stdout: Writable = process.stdout, stderr: Writable & { readonly isTTY?: boolean } = process.stderr): Output {
+export function openOutput(
+  stdout: Writable = process.stdout,
+  stderr: Writable & { readonly isTTY?: boolean } = process.stderr,
+): Output {
   const writeOut = pipe(stdout);
   const writeError = pipe(stderr);
   const isTerminal = stderr.isTTY === true;

@@ -25,7 +25,10 @@ export function registerProfiles(program: Command, context: Context): void {
     .option('--region <region>', 'AWS region')
     .option('--s3-endpoint <url>', 'another S3 server than AWS')
     .action((name: string, flags: AddFlags) =>
-      context.perform({ verb: async (...bound) => (await loadProfiles()).addProfile({ name, ...flags }, ...bound), show: (one) => profilesText([one]) }),
+      context.perform({
+        verb: async (...bound) => (await loadProfiles()).addProfile({ name, ...flags }, ...bound),
+        show: (one) => profilesText([one]),
+      }),
     );
   profiles
     .command('list')
@@ -49,6 +52,12 @@ export function registerProfiles(program: Command, context: Context): void {
 }
 
 function profilesText(profiles: readonly Profile[]): string {
-  const rows = profiles.map(({ name, store, endpoint, awsProfile, region }) => [name, store, endpoint, awsProfile ?? '', region ?? '']);
+  const rows = profiles.map(({ name, store, endpoint, awsProfile, region }) => [
+    name,
+    store,
+    endpoint,
+    awsProfile ?? '',
+    region ?? '',
+  ]);
   return tableText(['name', 'store', 'endpoint', 'AWS profile', 'region'], rows);
 }

@@ -75,7 +75,10 @@ function registerDecrypt(program: Command, context: Context): void {
     .description('Decrypt and verify the results of one job into a predictions file.')
     .argument('<result...>', 'what evaluate or an endpoint wrote (.spr)')
     .option('--key <key>', 'key set; the one that the results name unless given')
-    .option('--deployment <deployment>', 'folder, client.zip, store URI or id; the one that the results name unless given')
+    .option(
+      '--deployment <deployment>',
+      'folder, client.zip, store URI or id; the one that the results name unless given',
+    )
     .option('-o, --output <file>', 'predictions.csv, .parquet or .jsonl')
     .action((results: string[], flags: DecryptFlags) =>
       context.perform({
@@ -88,11 +91,18 @@ function registerDecrypt(program: Command, context: Context): void {
     );
 }
 
-function filesText({ files, records, bytes, seconds, plan, key, deployment }: FilesOutcome, one: string, many: string): string {
+function filesText(
+  { files, records, bytes, seconds, plan, key, deployment }: FilesOutcome,
+  one: string,
+  many: string,
+): string {
   const [first = '', ...others] = files.map(relativePath);
   const last = others.at(-1);
   return factsText([
-    [files.length === 1 ? one : many, last === undefined ? first : `${first} … ${last} (${String(files.length)} files)`],
+    [
+      files.length === 1 ? one : many,
+      last === undefined ? first : `${first} … ${last} (${String(files.length)} files)`,
+    ],
     ['records', amountText(records, 'record')],
     ['size', bytesText(bytes)],
     ['time', secondsText(seconds)],

@@ -39,7 +39,11 @@ export function registerRun(program: Command, context: Context): void {
 
 function runText(outcome: RunOutcome): string {
   const { bytes, seconds, records, queries, verified, warnings } = outcome;
-  const steps = [`encrypt ${secondsText(seconds.encrypt)}`, `evaluate ${secondsText(seconds.evaluate)}`, `decrypt ${secondsText(seconds.decrypt)}`];
+  const steps = [
+    `encrypt ${secondsText(seconds.encrypt)}`,
+    `evaluate ${secondsText(seconds.evaluate)}`,
+    `decrypt ${secondsText(seconds.decrypt)}`,
+  ];
   const facts = factsText([
     ['predictions', relativePath(outcome.output)],
     ['records', `${amountText(records, 'record')} in ${amountText(queries, 'query', 'queries')}`],

@@ -52,7 +52,17 @@ async function serveDeployment(flags: ServeFlags, environment: Environment, runn
   const deployment = await servedDeployment(flags.deployment, environment, running);
   const given = process.env[tokenVariable];
   const token = given ?? randomBytes(32).toString('hex');
-  const args = ['--deployment', deployment, '--host', flags.host, '--port', String(flags.port), '--token-from-env', '--child', ...placesOf(flags)];
+  const args = [
+    '--deployment',
+    deployment,
+    '--host',
+    flags.host,
+    '--port',
+    String(flags.port),
+    '--token-from-env',
+    '--child',
+    ...placesOf(flags),
+  ];
   const child = spawn(process.execPath, [fileURLToPath(environment.programs.endpoint), ...args], {
     env: { ...process.env, [tokenVariable]: token },
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -66,7 +76,9 @@ async function serveDeployment(flags: ServeFlags, environment: Environment, runn
   process.stderr.write(`Listening on ${url}\n${given === undefined ? `${tokenVariable}=${token}\n` : ''}`);
   const [code] = await exit;
   if (code === 0 || running.signal.aborted) return { url, served: 'ended' };
-  throw new AppError('endpoint.failed', `The endpoint ended with exit code ${String(code)}.`, { hint: 'Its log above says why.' });
+  throw new AppError('endpoint.failed', `The endpoint ended with exit code ${String(code)}.`, {
+    hint: 'Its log above says why.',
+  });
 }
 
 function placesOf({ root, store, threads }: ServeFlags): string[] {
@@ -78,12 +90,19 @@ function placesOf({ root, store, threads }: ServeFlags): string[] {
 }
 
 /** Whoever serves may have no client.zip: a path is taken as it is, everything else is looked up. */
-async function servedDeployment(reference: string | undefined, environment: Environment, running: Running): Promise<string> {
+async function servedDeployment(
+  reference: string | undefined,
+  environment: Environment,
+  running: Running,
+): Promise<string> {
   if (reference !== undefined && !reference.includes('://')) {
     const found = await stat(reference).catch(() => undefined);
     if (found !== undefined) return reference;
   }
-  const [{ findDeployment }, { serverFolder }] = await Promise.all([import('../../service/find-deployment.ts'), import('../../service/endpoints.ts')]);
+  const [{ findDeployment }, { serverFolder }] = await Promise.all([
+    import('../../service/find-deployment.ts'),
+    import('../../service/endpoints.ts'),
+  ]);
   return await serverFolder(await findDeployment(reference, environment, running), environment);
 }
 

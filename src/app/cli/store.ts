@@ -86,7 +86,10 @@ function registerJobs(program: Command, context: Context): void {
 }
 
 function publishText({ deployment, profile, uris, bytes }: PublishOutcome): string {
-  return [`Deployment ${shortId(deployment)} is in the store of ${profile} (${bytesText(bytes)}):`, ...uris.map((uri) => `  ${uri}`)].join('\n');
+  return [
+    `Deployment ${shortId(deployment)} is in the store of ${profile} (${bytesText(bytes)}):`,
+    ...uris.map((uri) => `  ${uri}`),
+  ].join('\n');
 }
 
 function listingText({ artifacts, next, store, prefix }: ArtifactListing): string {
@@ -112,6 +115,11 @@ function jobsText(jobs: readonly JobRow[]): string {
     relativePath(job.file),
     relativePath(job.output),
   ]);
-  const failures = jobs.flatMap(({ job, failure }) => (failure === undefined ? [] : [`${shortId(job)}: ${failure.message}`]));
-  return [tableText(['job', 'state', 'created', 'profile', 'records', 'verified queries', 'data', 'predictions'], rows), ...failures].join('\n');
+  const failures = jobs.flatMap(({ job, failure }) =>
+    failure === undefined ? [] : [`${shortId(job)}: ${failure.message}`],
+  );
+  return [
+    tableText(['job', 'state', 'created', 'profile', 'records', 'verified queries', 'data', 'predictions'], rows),
+    ...failures,
+  ].join('\n');
 }

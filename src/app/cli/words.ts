@@ -65,7 +65,10 @@ export type Cell = string | number;
 export function tableText(headings: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const lines = [headings, ...rows];
   const widths = headings.map((_, column) => Math.max(...lines.map((line) => widthOf(textOf(line[column])))));
-  const isRight = headings.map((_, column) => rows.length > 0 && rows.every((row) => /^[\d.,]+(?: ?(?:%|[kMGT]?B|m?s))?$/u.test(textOf(row[column]))));
+  const isRight = headings.map(
+    (_, column) =>
+      rows.length > 0 && rows.every((row) => /^[\d.,]+(?: ?(?:%|[kMGT]?B|m?s))?$/u.test(textOf(row[column]))),
+  );
   return lines
     .map((line) =>
       widths

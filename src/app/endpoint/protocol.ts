@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { readArtifact, type QueryHeader } from '../../core/artifact/headers.ts';
 import { AppError } from '../../core/error.ts';
 

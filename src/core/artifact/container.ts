@@ -28,12 +28,18 @@ export interface Section {
 export function encodeContainer(header: object, sections: readonly Section[], sha256: Sha256): Uint8Array<ArrayBuffer> {
   let offset = 0;
   const entries = sections.map((section): SectionEntry => {
-    const entry = { name: section.name, offset, length: section.bytes.length, sha256: section.sha256 ?? sha256(section.bytes) };
+    const entry = {
+      name: section.name,
+      offset,
+      length: section.bytes.length,
+      sha256: section.sha256 ?? sha256(section.bytes),
+    };
     offset += aligned(section.bytes.length);
     return entry;
   });
   const headerBytes = new TextEncoder().encode(JSON.stringify({ ...header, sections: entries }));
-  if (headerBytes.length > maxHeaderBytes) throw new AppError('artifact.too-large', 'The header would be larger than 1 MiB.');
+  if (headerBytes.length > maxHeaderBytes)
+    throw new AppError('artifact.too-large', 'The header would be larger than 1 MiB.');
   const base = aligned(magic.length + 4 + headerBytes.length);
   const file = new Uint8Array(base + offset);
   file.set(magic);
@@ -59,7 +65,8 @@ export function decodeHeader(bytes: Uint8Array, file: string): DecodedContainer 
     });
   }
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(magic.length, true);
-  if (length > maxHeaderBytes) throw new AppError('artifact.unreadable', 'The header claims more than 1 MiB.', { file });
+  if (length > maxHeaderBytes)
+    throw new AppError('artifact.unreadable', 'The header claims more than 1 MiB.', { file });
   const end = magic.length + 4 + length;
   if (bytes.length < end) throw cutOff(file);
   try {
@@ -74,20 +81,31 @@ export function decodeHeader(bytes: Uint8Array, file: string): DecodedContainer 
  * The sections as views on the file, in header order.
  * @throws {AppError} artifact.unreadable where sections overlap, leave gaps or run past the end: nothing may hide in a file.
  */
-export function sectionViews(bytes: Uint8Array, base: number, entries: readonly SectionEntry[], file: string): Uint8Array[] {
+export function sectionViews(
+  bytes: Uint8Array,
+  base: number,
+  entries: readonly SectionEntry[],
+  file: string,
+): Uint8Array[] {
   let expected = 0;
   const views = entries.map((entry) => {
-    if (entry.offset !== expected) throw new AppError('artifact.unreadable', `Section ${entry.name} is out of place.`, { file });
+    if (entry.offset !== expected)
+      throw new AppError('artifact.unreadable', `Section ${entry.name} is out of place.`, { file });
     expected += aligned(entry.length);
     return bytes.subarray(base + entry.offset, base + entry.offset + entry.length);
   });
   if (bytes.length < base + expected) throw cutOff(file);
-  if (bytes.length > base + expected) throw new AppError('artifact.altered', 'There are bytes behind the last section.', { file });
+  if (bytes.length > base + expected)
+    throw new AppError('artifact.altered', 'There are bytes behind the last section.', { file });
   return views;
 }
 
 /** @throws {AppError} artifact.altered where a section's bytes do not have the hash that the header states. */
-export function verifySection(entry: SectionEntry, bytes: Uint8Array, context: { readonly sha256: Sha256; readonly file: string }): void {
+export function verifySection(
+  entry: SectionEntry,
+  bytes: Uint8Array,
+  context: { readonly sha256: Sha256; readonly file: string },
+): void {
   if (context.sha256(bytes) === entry.sha256) return;
   throw new AppError('artifact.altered', `Section ${entry.name} does not have the SHA-256 that the header states.`, {
     file: context.file,
@@ -96,7 +114,10 @@ export function verifySection(entry: SectionEntry, bytes: Uint8Array, context: {
 }
 
 function cutOff(file: string): AppError {
-  return new AppError('artifact.unreadable', 'The file is cut off.', { file, hint: 'Get it again from where it was made.' });
+  return new AppError('artifact.unreadable', 'The file is cut off.', {
+    file,
+    hint: 'Get it again from where it was made.',
+  });
 }
 
 function aligned(length: number): number {

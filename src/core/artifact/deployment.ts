@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { clientPlan, serverPlan } from '../plan/plan.ts';
 import { hexId } from './headers.ts';
 
@@ -38,7 +38,13 @@ const feature = z.discriminatedUnion('kind', [
     scale: finite,
     float32: z.boolean(),
   }),
-  z.strictObject({ kind: z.literal('one-hot'), column: z.int().nonnegative(), category, offset: finite, scale: finite }),
+  z.strictObject({
+    kind: z.literal('one-hot'),
+    column: z.int().nonnegative(),
+    category,
+    offset: finite,
+    scale: finite,
+  }),
   z.strictObject({
     kind: z.literal('ordinal'),
     column: z.int().nonnegative(),

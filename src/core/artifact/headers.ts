@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { AppError } from '../error.ts';
 import { decodeHeader, sectionViews, type SectionEntry } from './container.ts';
 import { planMode } from './outcomes.ts';
@@ -75,7 +75,11 @@ export interface Artifact<Header> {
  * Checks magic, format, version, schema and lengths. Hashes are checked by whoever uses a section, in the thread that uses it.
  * @throws {AppError} artifact.unreadable, artifact.version, artifact.altered
  */
-export function readArtifact<Format extends keyof Headers>(format: Format, bytes: Uint8Array, file: string): Artifact<Headers[Format]> {
+export function readArtifact<Format extends keyof Headers>(
+  format: Format,
+  bytes: Uint8Array,
+  file: string,
+): Artifact<Headers[Format]> {
   const { header, base } = decodeHeader(bytes, file);
   const found = z.looseObject({ format: z.string(), version: z.int() }).safeParse(header);
   if (!found.success) throw new AppError('artifact.unreadable', 'The header names no format and version.', { file });
@@ -83,14 +87,22 @@ export function readArtifact<Format extends keyof Headers>(format: Format, bytes
     throw new AppError('artifact.unreadable', `This file is a ${found.data.format}, not a ${format}.`, { file });
   }
   if (found.data.version !== 1) {
-    throw new AppError('artifact.version', `This file has version ${String(found.data.version)}; this program reads version 1.`, {
-      file,
-      hint: 'Update Sealpoint on this machine.',
-    });
+    throw new AppError(
+      'artifact.version',
+      `This file has version ${String(found.data.version)}; this program reads version 1.`,
+      {
+        file,
+        hint: 'Update Sealpoint on this machine.',
+      },
+    );
   }
   const parsed = schemas[format].safeParse(header);
   if (!parsed.success) {
-    throw new AppError('artifact.unreadable', `The header is not as the format wants it: ${z.prettifyError(parsed.error)}`, { file });
+    throw new AppError(
+      'artifact.unreadable',
+      `The header is not as the format wants it: ${z.prettifyError(parsed.error)}`,
+      { file },
+    );
   }
   const checked = parsed.data as Headers[Format];
   return { header: checked, sections: sectionViews(bytes, base, checked.sections as readonly SectionEntry[], file) };

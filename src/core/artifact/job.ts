@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { hexId, jobId } from './headers.ts';
 import { planMode } from './outcomes.ts';
 

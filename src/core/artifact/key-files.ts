@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { hexId } from './headers.ts';
 
 /**
@@ -19,7 +19,10 @@ export const keySetName = z
   .min(1)
   .max(64)
   // Names are printed in tables and typed on command lines: no control characters, no separators of paths, no blanks at the ends.
-  .regex(/^[^\s\p{C}/\\](?:[^\p{C}\p{Zl}\p{Zp}/\\]*[^\s\p{C}/\\])?$/u, 'has characters that a name of a key set cannot have');
+  .regex(
+    /^[^\s\p{C}/\\](?:[^\p{C}\p{Zl}\p{Zp}/\\]*[^\s\p{C}/\\])?$/u,
+    'has characters that a name of a key set cannot have',
+  );
 
 /** A 32-byte key under AES-256-GCM: 12 bytes of nonce; 32 of ciphertext and 16 of tag. */
 export const wrappedKey = z.strictObject({ nonce: base64(16), bytes: base64(64) });
@@ -28,7 +31,14 @@ export type WrappedKey = z.infer<typeof wrappedKey>;
 /** Bounds for what a file may ask for: at least 16 MiB of work, at most 512 MiB and four lanes. */
 const maxScryptBytes = 512 * 2 ** 20;
 export const scryptParameters = z
-  .strictObject({ cost: z.int().min(2 ** 14).max(2 ** 20), blockSize: z.int().min(8).max(32), parallelism: z.int().min(1).max(4) })
+  .strictObject({
+    cost: z
+      .int()
+      .min(2 ** 14)
+      .max(2 ** 20),
+    blockSize: z.int().min(8).max(32),
+    parallelism: z.int().min(1).max(4),
+  })
   .refine(({ cost }) => Number.isInteger(Math.log2(cost)), 'the cost is no power of two')
   .refine(({ cost, blockSize }) => 128 * cost * blockSize <= maxScryptBytes, 'the cost needs more than 512 MiB');
 export type ScryptParameters = z.infer<typeof scryptParameters>;

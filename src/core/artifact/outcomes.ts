@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The JSON documents that `--json` prints, one a verb (docs/formats.md). Seconds and bytes are of one query unless said otherwise. */
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** `local` is always there: the folder store and the child-process endpoint of this machine. */
 export const localProfileName = 'local';
@@ -11,11 +11,17 @@ export const profile = z.strictObject({
   store: z
     .string()
     .max(2048)
-    .regex(/^(?:s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:\/.*)?|file:\/\/\/.*)$/u, 'a store is s3://bucket/prefix or file:///folder'),
+    .regex(
+      /^(?:s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:\/.*)?|file:\/\/\/.*)$/u,
+      'a store is s3://bucket/prefix or file:///folder',
+    ),
   /** Where queries are evaluated: a child process of this machine, or an endpoint's address. */
   endpoint: z.union([
     z.literal('local'),
-    z.string().max(2048).refine(isHttpUrl, 'an endpoint is "local" or http(s)://host:port, without name, password, query or fragment'),
+    z
+      .string()
+      .max(2048)
+      .refine(isHttpUrl, 'an endpoint is "local" or http(s)://host:port, without name, password, query or fragment'),
   ]),
   awsProfile: text.optional(),
   region: text.optional(),
@@ -25,7 +31,11 @@ export const profile = z.strictObject({
 export type Profile = z.infer<typeof profile>;
 
 /** `<home>/profiles.json`. */
-export const profilesFile = z.strictObject({ format: z.literal('sealpoint.profiles'), version: z.literal(1), profiles: z.array(profile).max(1000) });
+export const profilesFile = z.strictObject({
+  format: z.literal('sealpoint.profiles'),
+  version: z.literal(1),
+  profiles: z.array(profile).max(1000),
+});
 export type ProfilesFile = z.infer<typeof profilesFile>;
 
 /** What `profiles list` prints; `add` and `remove` print the one they were about. */

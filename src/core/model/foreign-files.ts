@@ -20,7 +20,10 @@ export function foreignFileError(fileName: string, bytes: Uint8Array): AppError 
   const file = { bytes, extension: extensionOf(fileName) };
   const kind = kinds.find(({ matches }) => matches(file));
   if (kind === undefined) return undefined;
-  return new AppError('model.unsupported', `${fileName} is ${kind.name}, which cannot be compiled as it is.`, { file: fileName, hint: kind.hint(fileName) });
+  return new AppError('model.unsupported', `${fileName} is ${kind.name}, which cannot be compiled as it is.`, {
+    file: fileName,
+    hint: kind.hint(fileName),
+  });
 }
 
 /** In lower case, without the dot; empty where there is none. */
@@ -53,7 +56,12 @@ function startsWithText(bytes: Uint8Array, text: string): boolean {
 
 /** zlib, gzip, bzip2, xz, lz4, as joblib compresses. */
 function isCompressed(bytes: Uint8Array): boolean {
-  const heads = [[0x1f, 0x8b], [0x42, 0x5a, 0x68], [0xfd, 0x37, 0x7a, 0x58], [0x04, 0x22, 0x4d, 0x18]];
+  const heads = [
+    [0x1f, 0x8b],
+    [0x42, 0x5a, 0x68],
+    [0xfd, 0x37, 0x7a, 0x58],
+    [0x04, 0x22, 0x4d, 0x18],
+  ];
   const isZlib = bytes[0] === 0x78 && ((bytes[0] << 8) | (bytes[1] ?? 0)) % 31 === 0;
   return isZlib || heads.some((head) => startsWith(bytes, ...head));
 }
@@ -63,7 +71,8 @@ const kerasExtensions = ['keras', 'h5', 'hdf5', 'tflite', 'pb'];
 
 const torchHint = () =>
   'Where it was trained, type:\npip install torch onnx\npython -c "import torch; from my_model import net; net.eval(); torch.onnx.export(net, torch.zeros(1, N_FEATURES), \'model.onnx\')"';
-const kerasHint = () => 'Where it was trained, type:\npip install tf2onnx\npython -m tf2onnx.convert --saved-model FOLDER --output model.onnx';
+const kerasHint = () =>
+  'Where it was trained, type:\npip install tf2onnx\npython -m tf2onnx.convert --saved-model FOLDER --output model.onnx';
 
 const kinds: readonly ForeignKind[] = [
   { name: 'a PyTorch file', matches: ({ extension }) => torchExtensions.includes(extension), hint: torchHint },
@@ -75,7 +84,9 @@ const kinds: readonly ForeignKind[] = [
   {
     name: 'a Python pickle',
     matches: ({ bytes, extension }) =>
-      ['pkl', 'pickle', 'joblib', 'skops', 'dill'].includes(extension) || (bytes[0] === 0x80 && (bytes[1] ?? 9) <= 5) || isCompressed(bytes),
+      ['pkl', 'pickle', 'joblib', 'skops', 'dill'].includes(extension) ||
+      (bytes[0] === 0x80 && (bytes[1] ?? 9) <= 5) ||
+      isCompressed(bytes),
     hint: pickleHint,
   },
   {
@@ -90,12 +101,14 @@ const kinds: readonly ForeignKind[] = [
   },
   {
     name: 'an XML file (PMML)',
-    matches: ({ bytes, extension }) => extension === 'pmml' || startsWithText(bytes, '<?xml') || startsWithText(bytes, '<PMML'),
+    matches: ({ bytes, extension }) =>
+      extension === 'pmml' || startsWithText(bytes, '<?xml') || startsWithText(bytes, '<PMML'),
     hint: () => 'Export the model to ONNX instead.',
   },
   {
     name: 'an archive',
     matches: ({ bytes }) => startsWith(bytes, 0x50, 0x4b, 0x03, 0x04),
-    hint: () => 'Give the model file itself: ONNX, XGBoost JSON or UBJ, or LightGBM text. A PyTorch model is exported with torch.onnx.export.',
+    hint: () =>
+      'Give the model file itself: ONNX, XGBoost JSON or UBJ, or LightGBM text. A PyTorch model is exported with torch.onnx.export.',
   },
 ];

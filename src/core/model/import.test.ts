@@ -112,13 +112,16 @@ describe('importModel', () => {
     expect(refusal('config.json', '{"a": 1}').message).toContain('learner');
   });
 
-  it.each(['wdbc/xgb_100x4.json', 'wdbc/xgb_100x4.ubj', 'wdbc/lgbm.txt', 'wdbc/tree.onnx'])('refuses %s cut anywhere', (path) => {
-    const bytes = fixture(path);
-    const name = path.replace(/^.*\//u, '');
-    const ends = path.endsWith('.txt') ? bytes.toString().indexOf('end of trees') : bytes.length - 1;
-    for (let part = 1; part <= 23; part += 1) {
-      const error = refusal(name, bytes.subarray(0, Math.floor((ends * part) / 23)));
-      expect(error.code).toMatch(/^model\.(unreadable|invalid|unsupported)$/u);
-    }
-  });
+  it.each(['wdbc/xgb_100x4.json', 'wdbc/xgb_100x4.ubj', 'wdbc/lgbm.txt', 'wdbc/tree.onnx'])(
+    'refuses %s cut anywhere',
+    (path) => {
+      const bytes = fixture(path);
+      const name = path.replace(/^.*\//u, '');
+      const ends = path.endsWith('.txt') ? bytes.toString().indexOf('end of trees') : bytes.length - 1;
+      for (let part = 1; part <= 23; part += 1) {
+        const error = refusal(name, bytes.subarray(0, Math.floor((ends * part) / 23)));
+        expect(error.code).toMatch(/^model\.(unreadable|invalid|unsupported)$/u);
+      }
+    },
+  );
 });

@@ -32,7 +32,8 @@ export function importModel(fileName: string, bytes: Uint8Array, options: Import
 }
 
 function read(file: string, bytes: Uint8Array, options: ImportOptions): Model {
-  if (bytes.length === 0) throw new AppError('model.unreadable', `${file} is empty.`, { hint: 'Save the model again.' });
+  if (bytes.length === 0)
+    throw new AppError('model.unreadable', `${file} is empty.`, { hint: 'Save the model again.' });
   const format = formatByContent(bytes);
   const foreign = format === undefined ? foreignFileError(file, bytes) : undefined;
   if (foreign !== undefined) throw foreign;
@@ -74,14 +75,23 @@ function formatByContent(bytes: Uint8Array): Format | undefined {
 }
 
 function formatByExtension(file: string): Format | undefined {
-  const formats: Readonly<Record<string, Format>> = { onnx: 'onnx', json: 'xgboost-json', ubj: 'xgboost-ubj', ubjson: 'xgboost-ubj', txt: 'lightgbm', lgb: 'lightgbm' };
+  const formats: Readonly<Record<string, Format>> = {
+    onnx: 'onnx',
+    json: 'xgboost-json',
+    ubj: 'xgboost-ubj',
+    ubjson: 'xgboost-ubj',
+    txt: 'lightgbm',
+    lgb: 'lightgbm',
+  };
   const extension = extensionOf(file);
   return Object.hasOwn(formats, extension) ? formats[extension] : undefined;
 }
 
 function decodeText(file: string, bytes: Uint8Array): string {
   if (bytes.length > maxTextBytes) {
-    throw new AppError('model.unsupported', `${file} is larger than ${String(maxTextBytes / 1_000_000)} MB.`, { hint: 'Train fewer or shallower trees, or save the model as UBJ.' });
+    throw new AppError('model.unsupported', `${file} is larger than ${String(maxTextBytes / 1_000_000)} MB.`, {
+      hint: 'Train fewer or shallower trees, or save the model as UBJ.',
+    });
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -117,7 +117,13 @@ export type Feature =
       readonly float32: boolean;
     }
   /** 1 where the cell equals `category`, else 0 (a missing text cell is the empty text). */
-  | { readonly kind: 'one-hot'; readonly column: number; readonly category: string | number; readonly offset: number; readonly scale: number }
+  | {
+      readonly kind: 'one-hot';
+      readonly column: number;
+      readonly category: string | number;
+      readonly offset: number;
+      readonly scale: number;
+    }
   /** The value of the cell's category; `unknown` for the others. */
   | {
       readonly kind: 'ordinal';

@@ -30,7 +30,8 @@ export function drawBlock(shape: BlockShape, random: RandomWords): Slot[] {
   const slots = new Array<Slot>(shape.blockRecords).fill({ kind: 'empty' });
   for (const [place, slot] of order.entries()) {
     if (place < canaries) slots[slot] = { kind: 'canary', canary: below(shape.poolSize, random) };
-    else if (place < canaries + shape.records) slots[slot] = { kind: 'record', record: shape.firstRecord + place - canaries };
+    else if (place < canaries + shape.records)
+      slots[slot] = { kind: 'record', record: shape.firstRecord + place - canaries };
   }
   return slots;
 }

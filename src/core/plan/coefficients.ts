@@ -29,7 +29,11 @@ export function resultCiphertexts(geometry: CoefficientsGeometry): number {
  * @param features blockRecords x inputs integers, row by row
  * @returns one polynomial of `degree` integer coefficients an input ciphertext
  */
-export function packCoefficients(geometry: CoefficientsGeometry, features: Float64Array, degree: number): Float64Array[] {
+export function packCoefficients(
+  geometry: CoefficientsGeometry,
+  features: Float64Array,
+  degree: number,
+): Float64Array[] {
   const { chunk, inputs, stride } = geometry;
   return Array.from({ length: inputCiphertexts(geometry) }, (_, part) => {
     const first = part * chunk;

@@ -56,7 +56,10 @@ export function planLinear(request: BodyRequest<AffineChain>): PlannedBody {
   const linear = scaleLinear(denseAffine(request.body), request.ranges);
   const magnitudes = linearMagnitudes(linear, scaleFeatures(request.calibration, request.ranges));
   const { scoreScale, maxError, tensors, canaries } = request;
-  const considered = request.modes.map((mode) => ({ mode, candidates: linearCandidates({ linear, magnitudes, scoreScale, maxError }, mode) }));
+  const considered = request.modes.map((mode) => ({
+    mode,
+    candidates: linearCandidates({ linear, magnitudes, scoreScale, maxError }, mode),
+  }));
   const canaryScores = clearScores(request.body, canaries, canaries.length / linear.inputs);
   return {
     plans: considered.map(({ mode, candidates }) => {
@@ -83,7 +86,12 @@ function denseAffine(body: AffineChain): { readonly weights: Float64Array; reado
 
 function candidateReport({ client, deviation, recordSeconds: seconds }: LinearCandidate): CandidateReport {
   const { mode, circuit, parameters, estimate } = client;
-  return { mode, circuit, parameters: parameters.id, predicted: { ...estimate, recordSeconds: seconds, scoreDeviation: deviation } };
+  return {
+    mode,
+    circuit,
+    parameters: parameters.id,
+    predicted: { ...estimate, recordSeconds: seconds, scoreDeviation: deviation },
+  };
 }
 
 /** Every candidate that reaches the tolerance, each with the smallest modulus chain that does. */
@@ -100,7 +108,9 @@ function linearCandidates(request: LinearRequest, mode: PlanMode): LinearCandida
 function chooseLinear(candidates: readonly LinearCandidate[], mode: PlanMode): LinearCandidate {
   const cost = (candidate: LinearCandidate): number => {
     const { blockSeconds, queryBytes, resultBytes } = candidate.client.estimate;
-    return mode === 'throughput' ? candidate.recordSeconds : blockSeconds + (queryBytes + resultBytes) * secondsPerByte.sent;
+    return mode === 'throughput'
+      ? candidate.recordSeconds
+      : blockSeconds + (queryBytes + resultBytes) * secondsPerByte.sent;
   };
   const best = [...candidates].sort((a, b) => cost(a) - cost(b))[0];
   if (best !== undefined) return best;
@@ -119,8 +129,15 @@ function* coefficientsCandidates(request: LinearRequest, mode: PlanMode): Genera
       const blockRecords = Math.floor(degree / stride);
       if (blockRecords <= canariesPerBlock) continue;
       const precision = coefficientsPrecision(chain, { ...request.magnitudes, inputs, outputsPerCiphertext });
-      if (precision === undefined || precision.deviation * seenDeviations > request.maxError * request.scoreScale) continue;
-      yield coefficientsCandidate(request.linear, precision, { mode, chunk, outputsPerCiphertext, stride, blockRecords });
+      if (precision === undefined || precision.deviation * seenDeviations > request.maxError * request.scoreScale)
+        continue;
+      yield coefficientsCandidate(request.linear, precision, {
+        mode,
+        chunk,
+        outputsPerCiphertext,
+        stride,
+        blockRecords,
+      });
       break;
     }
   }
@@ -129,7 +146,13 @@ function* coefficientsCandidates(request: LinearRequest, mode: PlanMode): Genera
 function coefficientsCandidate(
   linear: ScaledLinear,
   precision: CoefficientsPrecision,
-  shape: { readonly mode: PlanMode; readonly chunk: number; readonly outputsPerCiphertext: number; readonly stride: number; readonly blockRecords: number },
+  shape: {
+    readonly mode: PlanMode;
+    readonly chunk: number;
+    readonly outputsPerCiphertext: number;
+    readonly stride: number;
+    readonly blockRecords: number;
+  },
 ): LinearCandidate {
   const { inputs, outputs } = linear;
   const { parameters, inputBits, weightBits } = precision;
@@ -146,7 +169,15 @@ function coefficientsCandidate(
     blocksPerQuery: blocksPerQuery(shape.mode, estimate.queryBytes),
   };
   return {
-    client: { ...base, evaluationKeys: publicKeyAlone, canariesPerBlock, errorBound: precision.errorBound, estimate, inputBits, scoreBits },
+    client: {
+      ...base,
+      evaluationKeys: publicKeyAlone,
+      canariesPerBlock,
+      errorBound: precision.errorBound,
+      estimate,
+      inputBits,
+      scoreBits,
+    },
     server: base,
     weights: linear.weights.map((weight) => Math.round(weight * 2 ** weightBits)),
     bias: linear.bias.map((value) => Math.round(value * 2 ** scoreBits)),
@@ -158,7 +189,8 @@ function coefficientsCandidate(
 function* recordsCandidates(request: LinearRequest, mode: PlanMode): Generator<LinearCandidate> {
   for (const chain of linearChains) {
     const precision = recordsPrecision(chain, { ...request.magnitudes, inputs: request.linear.inputs });
-    if (precision === undefined || precision.deviation * seenDeviations > request.maxError * request.scoreScale) continue;
+    if (precision === undefined || precision.deviation * seenDeviations > request.maxError * request.scoreScale)
+      continue;
     yield recordsCandidate(request.linear, precision, mode);
     return;
   }
@@ -181,7 +213,14 @@ function recordsCandidate(linear: ScaledLinear, precision: RecordsPrecision, mod
     logScale,
   };
   return {
-    client: { ...base, evaluationKeys: publicKeyAlone, canariesPerBlock: canaries, errorBound: precision.errorBound, estimate, logScoreScale: logScale + logWeightScale },
+    client: {
+      ...base,
+      evaluationKeys: publicKeyAlone,
+      canariesPerBlock: canaries,
+      errorBound: precision.errorBound,
+      estimate,
+      logScoreScale: logScale + logWeightScale,
+    },
     server: { ...base, logWeightScale },
     weights: linear.weights.map((weight) => Math.round(weight * 2 ** logWeightScale)),
     bias: Float64Array.from(linear.bias),

@@ -59,7 +59,12 @@ export function linearMagnitudes(linear: ScaledLinear, scaledRows: Float64Array)
   const rows = Math.max(1, scaledRows.length / inputs);
   let squares = 0;
   for (const value of scaledRows) squares += value * value;
-  return { scoreBound: Math.max(scoreBound, Number.MIN_VALUE), weightNorm, largestWeight, inputNorm: Math.sqrt(squares / rows) };
+  return {
+    scoreBound: Math.max(scoreBound, Number.MIN_VALUE),
+    weightNorm,
+    largestWeight,
+    inputNorm: Math.sqrt(squares / rows),
+  };
 }
 
 /** Norms of slices: Math.hypot takes its numbers as arguments, of which there is a limit. */
@@ -119,16 +124,19 @@ function withWeightBits(
   weightBits: number,
 ): CoefficientsPrecision | undefined {
   const degree = chain.polyModulusDegree;
-  const productNorm = linear.weightNorm * 2 ** weightBits * Math.sqrt(linear.outputsPerCiphertext) + Math.sqrt(linear.inputs);
+  const productNorm =
+    linear.weightNorm * 2 ** weightBits * Math.sqrt(linear.outputsPerCiphertext) + Math.sqrt(linear.inputs);
   const noise = safeDeviations * Math.hypot(errorDeviation * productNorm, zeroEncryptionDeviation(degree));
   const dataBits = dataModulusBits({ ...chain, id: '', scheme: 'bgv' });
   // One bit for the sign and one for message and mask beside the noise.
   const plainModulusBits = Math.min(Math.floor(dataBits - 2 - Math.log2(noise + 1)), 50);
   const inputBits = Math.floor(plainModulusBits - 1.1 - Math.log2(linear.scoreBound) - weightBits);
   if (inputBits < 1 || inputBits > 30 || plainModulusBits < Math.log2(2 * degree) + 2) return undefined;
-  const deviation = Math.hypot(linear.weightNorm * 2 ** -inputBits, linear.inputNorm * 2 ** -weightBits) / Math.sqrt(12);
+  const deviation =
+    Math.hypot(linear.weightNorm * 2 ** -inputBits, linear.inputNorm * 2 ** -weightBits) / Math.sqrt(12);
   // Each factor is off by at most half a step: |W| du + |u| dW with |u| <= 1, plus the bias.
-  const errorBound = (linear.scoreBound * 2 ** -inputBits + linear.inputs * 2 ** -weightBits) / 2 + 2 ** -(inputBits + weightBits);
+  const errorBound =
+    (linear.scoreBound * 2 ** -inputBits + linear.inputs * 2 ** -weightBits) / 2 + 2 ** -(inputBits + weightBits);
   const parameters = makeParameterSet({ scheme: 'bgv', ...chain, plainModulusBits });
   return { parameters, inputBits, weightBits, deviation, errorBound };
 }
@@ -145,7 +153,10 @@ export interface RecordsPrecision {
  * Scales for the records packing: a score's coefficients, at most scoreBound 2^(logScale + logWeightScale), must stay below q / 2.
  * Fresh noise reaches a slot with deviation 3.2 sqrt(N / 2) (real part of the canonical embedding).
  */
-export function recordsPrecision(chain: (typeof linearChains)[number], linear: LinearMagnitudes & { readonly inputs: number }): RecordsPrecision | undefined {
+export function recordsPrecision(
+  chain: (typeof linearChains)[number],
+  linear: LinearMagnitudes & { readonly inputs: number },
+): RecordsPrecision | undefined {
   const degree = chain.polyModulusDegree;
   const dataBits = dataModulusBits({ ...chain, id: '', scheme: 'ckks' });
   const room = Math.floor(Math.min(dataBits - 2 - Math.log2(linear.scoreBound), 100));
@@ -155,11 +166,23 @@ export function recordsPrecision(chain: (typeof linearChains)[number], linear: L
     const logScale = Math.min(room - logWeightScale, 50);
     const zero = zeroEncryptionDeviation(degree) * Math.sqrt(degree / 2) * 2 ** -(logScale + logWeightScale);
     const inputError = slotNoise * 2 ** -logScale;
-    const deviation = Math.hypot(linear.weightNorm * inputError, (linear.inputNorm * 2 ** -logWeightScale) / Math.sqrt(12), zero);
+    const deviation = Math.hypot(
+      linear.weightNorm * inputError,
+      (linear.inputNorm * 2 ** -logWeightScale) / Math.sqrt(12),
+      zero,
+    );
     if (best !== undefined && deviation >= best.deviation) continue;
     const errorBound =
-      safeDeviations * Math.hypot(linear.weightNorm * inputError, zero) + (linear.inputs * 2 ** -logWeightScale) / 2 + 2 ** -30 * linear.scoreBound;
-    best = { parameters: makeParameterSet({ scheme: 'ckks', ...chain }), logScale, logWeightScale, deviation, errorBound };
+      safeDeviations * Math.hypot(linear.weightNorm * inputError, zero) +
+      (linear.inputs * 2 ** -logWeightScale) / 2 +
+      2 ** -30 * linear.scoreBound;
+    best = {
+      parameters: makeParameterSet({ scheme: 'ckks', ...chain }),
+      logScale,
+      logWeightScale,
+      deviation,
+      errorBound,
+    };
   }
   return best;
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The degrees that are used: smaller ones leave no room, larger ones no memory (a Galois key set at 32768 does not fit WebAssembly). */
 export const polyModulusDegrees = [2048, 4096, 8192, 16384] as const;
@@ -8,7 +8,12 @@ export type PolyModulusDegree = (typeof polyModulusDegrees)[number];
  * Largest log2 Q (special prime included) for 128-bit security with ternary secrets: the stricter, at each degree, of the
  * HomomorphicEncryption.org standard (2018, table 1: 54, 109, 218, 438) and of Bossuat et al., eprint 2024/463.
  */
-export const maxCoeffModulusBits: Readonly<Record<PolyModulusDegree, number>> = { 2048: 53, 4096: 106, 8192: 214, 16384: 430 };
+export const maxCoeffModulusBits: Readonly<Record<PolyModulusDegree, number>> = {
+  2048: 53,
+  4096: 106,
+  8192: 214,
+  16384: 430,
+};
 
 /** One choice of scheme and moduli; each has a secret key of its own in a key set. */
 export const parameterSet = z.strictObject({

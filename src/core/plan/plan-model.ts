@@ -59,8 +59,10 @@ export function planModel(request: PlanRequest): PlannedDeployment {
 
 function planBody(request: BodyRequest): PlannedBody {
   const { body } = request;
-  if (body.kind === 'tree-ensemble') throw new AppError('model.unsupported', 'Tree ensembles cannot be planned yet; linear models can.');
-  if (body.layers.length > 1) throw new AppError('model.unsupported', 'Networks cannot be planned yet; linear models can.');
+  if (body.kind === 'tree-ensemble')
+    throw new AppError('model.unsupported', 'Tree ensembles cannot be planned yet; linear models can.');
+  if (body.layers.length > 1)
+    throw new AppError('model.unsupported', 'Networks cannot be planned yet; linear models can.');
   return planLinear({ ...request, body });
 }
 
@@ -88,7 +90,9 @@ function clientDocument(
   };
 }
 
-function copyFeature(feature: Model['preprocessing']['features'][number]): ClientDocument['preprocessing']['features'][number] {
+function copyFeature(
+  feature: Model['preprocessing']['features'][number],
+): ClientDocument['preprocessing']['features'][number] {
   if (feature.kind !== 'ordinal') return { ...feature };
   return { ...feature, categories: [...feature.categories], values: [...feature.values] };
 }

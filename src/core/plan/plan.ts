@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { planMode } from '../artifact/outcomes.ts';
 import { parameterSet } from './parameters.ts';
 

@@ -4,7 +4,9 @@ import { below, type RandomWords } from './canaries.ts';
 /** u = (x - center) / radius, row by row. */
 export function scaleFeatures(features: Float64Array, ranges: PlannedRanges): Float64Array {
   const width = ranges.center.length;
-  return features.map((value, index) => (value - (ranges.center[index % width] ?? 0)) / (ranges.radius[index % width] ?? 1));
+  return features.map(
+    (value, index) => (value - (ranges.center[index % width] ?? 0)) / (ranges.radius[index % width] ?? 1),
+  );
 }
 
 /**

@@ -29,6 +29,10 @@ export function generateKeys(seal: Seal, parameters: ParameterSet, needs: KeyNee
       using keys = generator.createGaloisKeysSerializableWithSteps(Int32Array.from(needs.galoisSteps));
       evaluationKeys.push({ name: keySection.galois(parameters.id), bytes: saveCompressed(he, keys) });
     }
-    return { parameters: parameters.id, secretKey: Uint8Array.from(secretKey.saveToArray(seal.ComprModeType.none) as Uint8Array), evaluationKeys };
+    return {
+      parameters: parameters.id,
+      secretKey: Uint8Array.from(secretKey.saveToArray(seal.ComprModeType.none) as Uint8Array),
+      evaluationKeys,
+    };
   });
 }

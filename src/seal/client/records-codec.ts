@@ -6,11 +6,7 @@ import { scaleFeatures } from '../../core/plan/ranges.ts';
 import type { BlockCodec, CodecOptions } from './block-codec.ts';
 
 /** The records packing on the client: slot r of ciphertext j holds feature j of record r. */
-export function recordsCodec(
-  he: HeContext,
-  plan: ClientPlanOf<'affine-records'>,
-  options: CodecOptions,
-): BlockCodec {
+export function recordsCodec(he: HeContext, plan: ClientPlanOf<'affine-records'>, options: CodecOptions): BlockCodec {
   const encoder = new he.seal.CKKSEncoder(he.context);
   const { inputs, outputs, blockRecords } = plan;
   const encryptFeature = (slots: Float64Array): Uint8Array =>
@@ -40,7 +36,8 @@ export function recordsCodec(
       const scores = new Float64Array(blockRecords * outputs);
       for (const [output, bytes] of ciphertexts.entries()) {
         const slots = decryptScores(bytes);
-        for (let record = 0; record < blockRecords; record += 1) scores[record * outputs + output] = slots[record] ?? Number.NaN;
+        for (let record = 0; record < blockRecords; record += 1)
+          scores[record * outputs + output] = slots[record] ?? Number.NaN;
       }
       return scores;
     },

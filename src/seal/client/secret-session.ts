@@ -50,7 +50,11 @@ export interface DecryptedResult {
 /** Holds secret keys; encrypts queries, decrypts and verifies results. Nothing that serves an endpoint can name this type. */
 export interface SecretSession extends Disposable {
   /** @param features records x inputs, preprocessed and within the planned ranges */
-  encryptQuery(identity: QueryIdentity, features: Float64Array, options: { readonly evaluationKeys?: string }): EncryptedQuery;
+  encryptQuery(
+    identity: QueryIdentity,
+    features: Float64Array,
+    options: { readonly evaluationKeys?: string },
+  ): EncryptedQuery;
   /** @throws {AppError} artifact.* where the file is not this job's; result.not-verified where a canary is off */
   decryptResult(bytes: Uint8Array, expected: { readonly file: string; readonly digest?: string }): DecryptedResult;
 }
@@ -73,7 +77,9 @@ export function openSecretSession(seal: Seal, deployment: ClientDeployment, secr
       const blocks = drawSlots(deployment, plan, { identity, secrets });
       const sections = blocks.map((slots, index) => ({
         name: `block-${String(index)}`,
-        bytes: joinFrames(codec.encrypt(fillBlock(slots, { features, canaries: deployment.canaries, empty: ranges.center }))),
+        bytes: joinFrames(
+          codec.encrypt(fillBlock(slots, { features, canaries: deployment.canaries, empty: ranges.center })),
+        ),
       }));
       const hashed = sections.map((section) => ({ ...section, sha256: sha256(section.bytes) }));
       const { mode, ...rest } = identity;
@@ -97,7 +103,9 @@ export function openSecretSession(seal: Seal, deployment: ClientDeployment, secr
       const identity = { mode: header.plan, job: header.job, index: header.index, records: header.records };
       const blocks = drawSlots(deployment, plan, { identity, secrets });
       if (blocks.length !== sections.length) {
-        throw new AppError('artifact.altered', 'The result does not have as many blocks as its query.', { file: expected.file });
+        throw new AppError('artifact.altered', 'The result does not have as many blocks as its query.', {
+          file: expected.file,
+        });
       }
       const scores = new Float64Array(header.records * plan.outputs);
       let canaries = 0;
@@ -123,12 +131,20 @@ interface OpenCodec {
   readonly close: () => void;
 }
 
-function openCodec(seal: Seal, plan: ClientPlan, options: { readonly secrets: KeySetSecrets; readonly ranges: PlannedRanges }): OpenCodec {
+function openCodec(
+  seal: Seal,
+  plan: ClientPlan,
+  options: { readonly secrets: KeySetSecrets; readonly ranges: PlannedRanges },
+): OpenCodec {
   const saved = options.secrets.secretKeys.get(plan.parameters.id);
   if (saved === undefined) {
-    throw new AppError('key.other-deployment', `The key set has no secret key for the parameters ${plan.parameters.id}.`, {
-      hint: 'Use the key set that was made for this deployment.',
-    });
+    throw new AppError(
+      'key.other-deployment',
+      `The key set has no secret key for the parameters ${plan.parameters.id}.`,
+      {
+        hint: 'Use the key set that was made for this deployment.',
+      },
+    );
   }
   using unwind = new DisposableStack();
   const he = unwind.use(makeContext(seal, plan.parameters));
@@ -140,7 +156,9 @@ function openCodec(seal: Seal, plan: ClientPlan, options: { readonly secrets: Ke
   const encryptor = unwind.use(new seal.Encryptor(he.context, publicKey, secretKey));
   const decryptor = unwind.use(new seal.Decryptor(he.context, secretKey));
   const borrowed = { encryptor, decryptor, ranges: options.ranges };
-  const codec = unwind.use(plan.circuit === 'affine-coefficients' ? coefficientsCodec(he, plan, borrowed) : recordsCodec(he, plan, borrowed));
+  const codec = unwind.use(
+    plan.circuit === 'affine-coefficients' ? coefficientsCodec(he, plan, borrowed) : recordsCodec(he, plan, borrowed),
+  );
   const owned = unwind.move();
   return {
     codec,
@@ -163,8 +181,10 @@ function checkIds(
   expected: { readonly file: string; readonly digest?: string },
 ): void {
   const { file } = expected;
-  if (header.deployment !== own.deployment) throw new AppError('artifact.other-deployment', 'This result belongs to another deployment.', { file });
-  if (header.key !== own.key) throw new AppError('artifact.other-key', 'This result was made for another key set.', { file });
+  if (header.deployment !== own.deployment)
+    throw new AppError('artifact.other-deployment', 'This result belongs to another deployment.', { file });
+  if (header.key !== own.key)
+    throw new AppError('artifact.other-key', 'This result was made for another key set.', { file });
   if (expected.digest !== undefined && header.query !== expected.digest) {
     throw new AppError('result.not-verified', 'This result does not answer the query that was sent.', { file });
   }
@@ -178,7 +198,9 @@ function drawSlots(
 ): Slot[][] {
   const message = canonicalJson({ deployment: deployment.id, ...query.identity });
   const random = keyedWords(createHmac('sha256', query.secrets.canarySecret).update(message).digest());
-  return blockShapes(plan, query.identity.records, deployment.document.canaryPool).map((shape) => drawBlock(shape, random));
+  return blockShapes(plan, query.identity.records, deployment.document.canaryPool).map((shape) =>
+    drawBlock(shape, random),
+  );
 }
 
 function keyedWords(key: Uint8Array): RandomWords {
@@ -242,7 +264,8 @@ function copyScores(
   target: { readonly scores: Float64Array; readonly outputs: number },
 ): void {
   for (const [slot, content] of slots.entries()) {
-    if (content.kind === 'record') target.scores.set(row(decrypted, slot, target.outputs), content.record * target.outputs);
+    if (content.kind === 'record')
+      target.scores.set(row(decrypted, slot, target.outputs), content.record * target.outputs);
   }
 }
 

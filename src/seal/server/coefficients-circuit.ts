@@ -88,7 +88,7 @@ export function uniformIntegers(count: number, modulus: number): Float64Array {
   const highMask = high === 0 ? 0 : 2 ** (Math.floor(Math.log2(high)) + 1) - 1;
   const random = new Uint32Array(2 * count);
   let next = random.length;
-  for (let index = 0; index < count; ) {
+  for (let index = 0; index < count;) {
     if (next >= random.length) {
       randomFillSync(random);
       next = 0;

@@ -29,13 +29,19 @@ export function loadEvaluationKeys(
     throw new AppError('artifact.other-deployment', 'These evaluation keys belong to another deployment.', { file });
   }
   if (header.key !== expected.key || evaluationKeysId(header.sections, sha256) !== expected.key) {
-    throw new AppError('artifact.other-key', 'These evaluation keys belong to another key set than the query.', { file });
+    throw new AppError('artifact.other-key', 'These evaluation keys belong to another key set than the query.', {
+      file,
+    });
   }
   const { id } = he.parameters;
   using unwind = new DisposableStack();
   const publicKey = loadKey(he, artifact, { name: keySection.publicKey(id), key: unwind.use(new he.seal.PublicKey()) });
-  if (publicKey === undefined) throw new AppError('artifact.unreadable', `The evaluation keys hold nothing for the parameters ${id}.`, { file });
-  const relinearizationKeys = loadKey(he, artifact, { name: keySection.relinearization(id), key: unwind.use(new he.seal.RelinKeys()) });
+  if (publicKey === undefined)
+    throw new AppError('artifact.unreadable', `The evaluation keys hold nothing for the parameters ${id}.`, { file });
+  const relinearizationKeys = loadKey(he, artifact, {
+    name: keySection.relinearization(id),
+    key: unwind.use(new he.seal.RelinKeys()),
+  });
   const galoisKeys = loadKey(he, artifact, { name: keySection.galois(id), key: unwind.use(new he.seal.GaloisKeys()) });
   const owned = unwind.move();
   return {

@@ -31,7 +31,10 @@ export function recordsCircuit(
     return weightGroups(row, (magnitude) => {
       const known = plaintexts.get(magnitude);
       if (known !== undefined) return known;
-      const made = constant(he, encoder, { value: magnitude * 2 ** -plan.logWeightScale, scale: 2 ** plan.logWeightScale });
+      const made = constant(he, encoder, {
+        value: magnitude * 2 ** -plan.logWeightScale,
+        scale: 2 ** plan.logWeightScale,
+      });
       plaintexts.set(magnitude, made);
       return made;
     });
@@ -90,7 +93,11 @@ function signedSum(he: HeContext, inputs: readonly Ciphertext[], terms: WeightGr
 }
 
 /** @returns owned; the same value in every slot */
-function constant(he: HeContext, encoder: CKKSEncoder, literal: { readonly value: number; readonly scale: number }): Plaintext {
+function constant(
+  he: HeContext,
+  encoder: CKKSEncoder,
+  literal: { readonly value: number; readonly scale: number },
+): Plaintext {
   return callSeal('encode a weight', () => {
     const plaintext = new he.seal.Plaintext();
     encoder.encode(new Float64Array(encoder.slotCount()).fill(literal.value), literal.scale, plaintext);

@@ -50,7 +50,9 @@ export function openServerSession(seal: Seal, deployment: ServerDeployment): Ser
   };
   const keysOf = (he: HeContext, request: BlockRequest): EvaluationKeySet => {
     const name = `${he.parameters.id}/${request.key}`;
-    const keys = keySets.get(name) ?? loadEvaluationKeys(he, request.evaluationKeys, { key: request.key, deployment: deployment.id });
+    const keys =
+      keySets.get(name) ??
+      loadEvaluationKeys(he, request.evaluationKeys, { key: request.key, deployment: deployment.id });
     keySets.delete(name);
     keySets.set(name, keys);
     for (const [oldest, unused] of keySets) {
@@ -78,5 +80,7 @@ export function openServerSession(seal: Seal, deployment: ServerDeployment): Ser
 function openCircuit(he: HeContext, plan: ServerPlan, tensors: Float64Array): Circuit {
   const tensor = (ref: TensorRef): Float64Array => tensors.subarray(ref.offset, ref.offset + ref.length);
   const values = { weights: tensor(plan.weights), bias: tensor(plan.bias) };
-  return plan.circuit === 'affine-coefficients' ? coefficientsCircuit(he, plan, values) : recordsCircuit(he, plan, values);
+  return plan.circuit === 'affine-coefficients'
+    ? coefficientsCircuit(he, plan, values)
+    : recordsCircuit(he, plan, values);
 }

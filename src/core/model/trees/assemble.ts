@@ -61,7 +61,8 @@ function checkStructure(draft: TreeDraft, options: AssemblyOptions): boolean {
 
 function checkLeaf(leaf: LeafDraft, place: string, outputs: number): void {
   for (const output of leaf.outputs) {
-    if (!isIndex(output, outputs)) throw invalid(`${place} adds to output ${String(output)}, the model has ${String(outputs)}`);
+    if (!isIndex(output, outputs))
+      throw invalid(`${place} adds to output ${String(output)}, the model has ${String(outputs)}`);
   }
   if (!leaf.values.every(Number.isFinite)) throw invalid(`${place} is a leaf whose value is not a finite number`);
 }
@@ -121,7 +122,11 @@ function flatten(draft: TreeDraft, options: AssemblyOptions, equalities: boolean
 }
 
 /** The node that a target leads to, past comparisons whose answer is already known. */
-function resolve(draft: TreeDraft, { target, known }: Pending, round: (value: number) => number): Comparison | LeafDraft {
+function resolve(
+  draft: TreeDraft,
+  { target, known }: Pending,
+  round: (value: number) => number,
+): Comparison | LeafDraft {
   let next = target;
   for (;;) {
     const node = typeof next === 'number' ? draft.node(next) : next;

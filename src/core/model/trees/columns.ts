@@ -10,7 +10,10 @@ type NumberFeature = Extract<Feature, { kind: 'number' }>;
  * The preprocessing of a model that reads numbers only, a column a feature, in the file's order.
  * @param names of the columns; undefined: the file has none, columns are taken in order
  */
-export function numberColumns(names: readonly string[] | undefined, features: readonly Omit<NumberFeature, 'kind' | 'column'>[]): Preprocessing {
+export function numberColumns(
+  names: readonly string[] | undefined,
+  features: readonly Omit<NumberFeature, 'kind' | 'column'>[],
+): Preprocessing {
   return {
     columns: features.map((_, column) => {
       const name = names?.[column];
@@ -24,7 +27,11 @@ export function numberColumns(names: readonly string[] | undefined, features: re
 
 /** @throws {AppError} `model.unsupported` for more features than {@link maxFeatures}; `model.invalid` for none */
 export function checkFeatureCount(count: number): number {
-  if (count > maxFeatures) throw new AppError('model.unsupported', `The model reads ${String(count)} features; ${String(maxFeatures)} is the most.`);
+  if (count > maxFeatures)
+    throw new AppError(
+      'model.unsupported',
+      `The model reads ${String(count)} features; ${String(maxFeatures)} is the most.`,
+    );
   if (count < 1) throw new AppError('model.invalid', 'The model reads no features.', { hint: 'Save the model again.' });
   return count;
 }

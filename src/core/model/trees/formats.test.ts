@@ -28,7 +28,9 @@ const readers: Readonly<Record<string, (drawn: DrawnEnsemble) => Body>> = {
 
 describe('tree importers', () => {
   it.each(Object.entries(readers))('evaluate random trees written as %s like the definition', (_, read) => {
-    const drawn = ensembleArbitrary.chain((ensemble) => fc.record({ ensemble: fc.constant(ensemble), rows: rowsArbitrary(ensemble.features) }));
+    const drawn = ensembleArbitrary.chain((ensemble) =>
+      fc.record({ ensemble: fc.constant(ensemble), rows: rowsArbitrary(ensemble.features) }),
+    );
     fc.assert(
       fc.property(drawn, ({ ensemble, rows }) => {
         const scores = clearScores(read(ensemble), Float64Array.from(rows.flat()), rows.length);

@@ -3,7 +3,18 @@ import type { Task } from '../ir.ts';
 
 const identity = { kind: 'identity' } as const;
 
-const plainRegressions = ['regression', 'regression_l2', 'regression_l1', 'huber', 'fair', 'quantile', 'mape', 'lambdarank', 'rank_xendcg', 'custom'];
+const plainRegressions = [
+  'regression',
+  'regression_l2',
+  'regression_l1',
+  'huber',
+  'fair',
+  'quantile',
+  'mape',
+  'lambdarank',
+  'rank_xendcg',
+  'custom',
+];
 const logRegressions = ['poisson', 'gamma', 'tweedie'];
 
 /**
@@ -33,9 +44,12 @@ export function lightgbmTask(line: string | undefined, outputs: number): Task {
 
 function regression(name: string, options: readonly string[]): Task {
   if (logRegressions.includes(name)) return { kind: 'regression', link: { kind: 'exp' } };
-  if (plainRegressions.includes(name)) return { kind: 'regression', link: options.includes('sqrt') ? { kind: 'signed-square' } : identity };
+  if (plainRegressions.includes(name))
+    return { kind: 'regression', link: options.includes('sqrt') ? { kind: 'signed-square' } : identity };
   const supported = ['binary', 'multiclass', 'multiclassova', 'cross_entropy', ...plainRegressions, ...logRegressions];
-  throw new AppError('model.unsupported', `The LightGBM objective "${name}" is not supported.`, { hint: `Supported are ${supported.join(', ')}.` });
+  throw new AppError('model.unsupported', `The LightGBM objective "${name}" is not supported.`, {
+    hint: `Supported are ${supported.join(', ')}.`,
+  });
 }
 
 function classification(link: Extract<Task, { kind: 'classification' }>['link'], count: number): Task {
@@ -47,9 +61,15 @@ function slopeOf(options: readonly string[], line: string): number {
   const option = options.find((item) => item.startsWith('sigmoid:'));
   const slope = option === undefined ? 1 : Number(option.slice('sigmoid:'.length) || Number.NaN);
   if (Number.isFinite(slope) && slope > 0) return slope;
-  throw new AppError('model.invalid', `The model is damaged: the objective "${line}" has no positive slope.`, { hint: 'Save the model again.' });
+  throw new AppError('model.invalid', `The model is damaged: the objective "${line}" has no positive slope.`, {
+    hint: 'Save the model again.',
+  });
 }
 
 function invalid(line: string, outputs: number): AppError {
-  return new AppError('model.invalid', `The model is damaged: the objective "${line}" with ${String(outputs)} scores.`, { hint: 'Save the model again.' });
+  return new AppError(
+    'model.invalid',
+    `The model is damaged: the objective "${line}" with ${String(outputs)} scores.`,
+    { hint: 'Save the model again.' },
+  );
 }

@@ -20,14 +20,18 @@ export function splitLightgbm(content: string): LightgbmText {
   if (!text.startsWith('tree\n')) throw unreadable('it does not begin with "tree"');
   const announced = header.get('tree_sizes');
   // Version 2 did not write the end mark; its sizes tell as much.
-  if (end < 0 && !(header.get('version') === 'v2' && announced !== undefined)) throw unreadable('it is cut: "end of trees" is missing');
+  if (end < 0 && !(header.get('version') === 'v2' && announced !== undefined))
+    throw unreadable('it is cut: "end of trees" is missing');
   const body = first < 0 ? '' : text.slice(first, end >= 0 ? end : text.length);
-  const blocks = announced === undefined ? body.split(/^(?=Tree=)/mu).filter((block) => block !== '') : cutBySizes(body, announced);
+  const blocks =
+    announced === undefined ? body.split(/^(?=Tree=)/mu).filter((block) => block !== '') : cutBySizes(body, announced);
   return { header, trees: blocks.map((block, index) => treeSection(block, index)) };
 }
 
 function unreadable(what: string): AppError {
-  return new AppError('model.unreadable', `The LightGBM model cannot be read: ${what}.`, { hint: 'Save the model again with booster.save_model("model.txt").' });
+  return new AppError('model.unreadable', `The LightGBM model cannot be read: ${what}.`, {
+    hint: 'Save the model again with booster.save_model("model.txt").',
+  });
 }
 
 /** Trees are plain ASCII, so that bytes and characters count the same. */
@@ -36,11 +40,13 @@ function cutBySizes(body: string, announced: string): string[] {
   let position = 0;
   for (const size of integers(announced)) {
     const block = body.slice(position, position + size);
-    if (block.length !== size || !block.startsWith('Tree=')) throw unreadable(`tree ${String(blocks.length)} has not the announced size of ${String(size)} bytes`);
+    if (block.length !== size || !block.startsWith('Tree='))
+      throw unreadable(`tree ${String(blocks.length)} has not the announced size of ${String(size)} bytes`);
     blocks.push(block);
     position += size;
   }
-  if (body.slice(position).includes('Tree=')) throw unreadable(`it has more than the ${String(blocks.length)} trees it announces`);
+  if (body.slice(position).includes('Tree='))
+    throw unreadable(`it has more than the ${String(blocks.length)} trees it announces`);
   return blocks;
 }
 

@@ -28,7 +28,9 @@ export function readTree(section: Section, index: number, label: (feature: numbe
   if ((section.get('is_linear') ?? '0') !== '0') throw linearLeaves(name);
   const inner = (key: string) => numbers(section, key, { name, length: leaves - 1 });
   const feature = inner('split_feature');
-  const types = inner('decision_type').map((bits, node) => decision(bits, `${name}, node ${String(node)}`, label(feature[node] ?? -1)));
+  const types = inner('decision_type').map((bits, node) =>
+    decision(bits, `${name}, node ${String(node)}`, label(feature[node] ?? -1)),
+  );
   return {
     name,
     feature,
@@ -41,11 +43,16 @@ export function readTree(section: Section, index: number, label: (feature: numbe
   };
 }
 
-function numbers(section: Section, key: string, { name, length }: { readonly name: string; readonly length: number }): number[] {
+function numbers(
+  section: Section,
+  key: string,
+  { name, length }: { readonly name: string; readonly length: number },
+): number[] {
   const text = section.get(key);
   if (text === undefined) throw invalid(`${name} has no "${key}"`);
   const items = text.split(' ').filter((item) => item !== '');
-  if (items.length !== length) throw invalid(`${name}: "${key}" has ${String(items.length)} entries where ${String(length)} are needed`);
+  if (items.length !== length)
+    throw invalid(`${name}: "${key}" has ${String(items.length)} entries where ${String(length)} are needed`);
   return items.map(parseNumber);
 }
 
@@ -60,19 +67,32 @@ function invalid(what: string): AppError {
 }
 
 function linearLeaves(name: string): AppError {
-  return new AppError('model.unsupported', `The LightGBM model has linear functions in its leaves (linear_tree, ${name}), which is not supported.`, {
-    hint: 'Train with linear_tree=false.',
-  });
+  return new AppError(
+    'model.unsupported',
+    `The LightGBM model has linear functions in its leaves (linear_tree, ${name}), which is not supported.`,
+    {
+      hint: 'Train with linear_tree=false.',
+    },
+  );
 }
 
 /** Bits: 1 categorical, 2 default left, 4 and 8 the missing type. */
-function decision(bits: number, place: string, label: string): { readonly missing: MissingType; readonly defaultLeft: boolean } {
+function decision(
+  bits: number,
+  place: string,
+  label: string,
+): { readonly missing: MissingType; readonly defaultLeft: boolean } {
   const missing = (['none', 'zero', 'nan'] as const)[(bits >> 2) & 3];
-  if (!Number.isInteger(bits) || bits < 0 || missing === undefined) throw invalid(`${place} has an unknown "decision_type"`);
+  if (!Number.isInteger(bits) || bits < 0 || missing === undefined)
+    throw invalid(`${place} has an unknown "decision_type"`);
   if ((bits & 1) === 0) return { missing, defaultLeft: (bits & 2) !== 0 };
-  throw new AppError('model.unsupported', `The LightGBM model splits ${label} by categories (${place}), which is not supported.`, {
-    hint: 'Encode the categories as numbers (one-hot) before training.',
-  });
+  throw new AppError(
+    'model.unsupported',
+    `The LightGBM model splits ${label} by categories (${place}), which is not supported.`,
+    {
+      hint: 'Encode the categories as numbers (one-hot) before training.',
+    },
+  );
 }
 
 /**
@@ -91,9 +111,13 @@ export function zeroAsMissing(trees: readonly LightgbmTree[], label: (feature: n
   }
   for (const feature of withZero) {
     if (!withoutZero.has(feature)) continue;
-    throw new AppError('model.unsupported', `The LightGBM model takes a zero in ${label(feature)} as missing in some splits and as a number in others.`, {
-      hint: 'Train all trees with the same zero_as_missing.',
-    });
+    throw new AppError(
+      'model.unsupported',
+      `The LightGBM model takes a zero in ${label(feature)} as missing in some splits and as a number in others.`,
+      {
+        hint: 'Train all trees with the same zero_as_missing.',
+      },
+    );
   }
   return withZero;
 }
@@ -104,7 +128,11 @@ function zeroGoesLeft(tree: LightgbmTree, node: number): boolean {
 
 /** Where no rule for missing values was learned, LightGBM reads them as 0, whatever the default direction says. */
 export function lightgbmDraft(tree: LightgbmTree, output: number, scale: number): TreeDraft {
-  return { name: tree.name, root: tree.feature.length === 0 ? -1 : 0, node: (id) => (id < 0 ? leafOf(tree, ~id) : splitOf(tree, id)) };
+  return {
+    name: tree.name,
+    root: tree.feature.length === 0 ? -1 : 0,
+    node: (id) => (id < 0 ? leafOf(tree, ~id) : splitOf(tree, id)),
+  };
 
   function leafOf({ leafValues }: LightgbmTree, leaf: number): NodeDraft | undefined {
     const value = leafValues[leaf];

@@ -25,11 +25,21 @@ export function importLightgbm(text: string): Model {
   const scale = header.has('average_output') && read.length > 0 ? outputs / read.length : 1;
   const drafts = read.map((tree, index) => lightgbmDraft(tree, index % outputs, scale));
   const trees = assembleTrees(drafts, { inputs: features, outputs, comparison: 'float64', featureName: label });
-  const body: TreeEnsemble = { kind: 'tree-ensemble', inputs: features, outputs, trees, base: new Float64Array(outputs), comparison: 'float64' };
+  const body: TreeEnsemble = {
+    kind: 'tree-ensemble',
+    inputs: features,
+    outputs,
+    trees,
+    base: new Float64Array(outputs),
+    comparison: 'float64',
+  };
   const feature = { missing: 'keep', offset: 0, scale: 1, float32: false } as const;
   return {
     source: `LightGBM (text ${header.get('version') ?? 'of unknown version'})`,
-    preprocessing: numberColumns(names, Array.from({ length: features }, (_, index) => (zero.has(index) ? { ...feature, zeroIsMissing: true } : feature))),
+    preprocessing: numberColumns(
+      names,
+      Array.from({ length: features }, (_, index) => (zero.has(index) ? { ...feature, zeroIsMissing: true } : feature)),
+    ),
     body,
     task,
   };
@@ -52,6 +62,7 @@ function readNames(header: Section, features: number): readonly string[] | undef
   const text = header.get('feature_names');
   if (text === undefined) return undefined;
   const names = text.split(' ');
-  if (names.length !== features) throw invalid(`"feature_names" has ${String(names.length)} names for ${String(features)} features`);
+  if (names.length !== features)
+    throw invalid(`"feature_names" has ${String(names.length)} names for ${String(features)} features`);
   return names.every((name, index) => name === `Column_${String(index)}`) ? undefined : names;
 }

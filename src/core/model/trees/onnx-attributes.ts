@@ -39,7 +39,9 @@ export function wrongLength(
 }
 
 export function invalidTrees({ node }: TreeEnsembleAttributes, why: string): AppError {
-  return new AppError('model.invalid', `The ${node} is not valid: ${why}.`, { hint: 'The file is damaged or was written by a faulty exporter; export the model again.' });
+  return new AppError('model.invalid', `The ${node} is not valid: ${why}.`, {
+    hint: 'The file is damaged or was written by a faulty exporter; export the model again.',
+  });
 }
 
 export function unsupportedTrees({ node }: TreeEnsembleAttributes, why: string, hint?: string): AppError {

@@ -1,5 +1,12 @@
 import type { NodeDraft, SplitTest, TreeDraft } from './draft.ts';
-import { invalidTrees, numbersOf, optionalNumbers, unsupportedTrees, wrongLength, type TreeEnsembleAttributes } from './onnx-attributes.ts';
+import {
+  invalidTrees,
+  numbersOf,
+  optionalNumbers,
+  unsupportedTrees,
+  wrongLength,
+  type TreeEnsembleAttributes,
+} from './onnx-attributes.ts';
 import type { Numbers } from './reading.ts';
 
 const tests: Readonly<Record<string, SplitTest>> = {
@@ -23,11 +30,18 @@ export interface OnnxNodes {
 function testOf(attributes: TreeEnsembleAttributes, mode: string): SplitTest {
   const test = Object.hasOwn(tests, mode) ? tests[mode] : undefined;
   if (test !== undefined) return test;
-  throw unsupportedTrees(attributes, `its node mode "${mode}" is not supported`, `Supported modes are ${Object.keys(tests).join(', ')} and LEAF.`);
+  throw unsupportedTrees(
+    attributes,
+    `its node mode "${mode}" is not supported`,
+    `Supported modes are ${Object.keys(tests).join(', ')} and LEAF.`,
+  );
 }
 
 /** A split's draft; without a missing direction NaN fails every comparison but `!=`, which it passes. */
-function split(node: Omit<Extract<NodeDraft, { kind: 'split' }>, 'kind' | 'missingYes'>, tracksTrue: number | undefined): NodeDraft {
+function split(
+  node: Omit<Extract<NodeDraft, { kind: 'split' }>, 'kind' | 'missingYes'>,
+  tracksTrue: number | undefined,
+): NodeDraft {
   return { kind: 'split', ...node, missingYes: tracksTrue === 1 || node.test === '!=' };
 }
 
@@ -60,10 +74,22 @@ export function classicNodes(attributes: TreeEnsembleAttributes, prefix: 'class'
       if (at === undefined) return undefined;
       const test = parsed[at];
       if (test === undefined) return leaves.get(at) ?? { kind: 'leaf', outputs: [], values: [] };
-      return split({ feature: features[at] ?? -1, test, threshold: thresholds[at] ?? Number.NaN, yes: yes[at] ?? -1, no: no[at] ?? -1 }, tracksTrue?.[at]);
+      return split(
+        {
+          feature: features[at] ?? -1,
+          test,
+          threshold: thresholds[at] ?? Number.NaN,
+          yes: yes[at] ?? -1,
+          no: no[at] ?? -1,
+        },
+        tracksTrue?.[at],
+      );
     },
   });
-  return { drafts: Array.from(index, ([tree, nodes]) => draft(tree, nodes)), tests: new Set(parsed.filter((test) => test !== undefined)) };
+  return {
+    drafts: Array.from(index, ([tree, nodes]) => draft(tree, nodes)),
+    tests: new Set(parsed.filter((test) => test !== undefined)),
+  };
 }
 
 function missingDirections(attributes: TreeEnsembleAttributes, count: number): Numbers | undefined {
@@ -106,7 +132,11 @@ function rootOf(attributes: TreeEnsembleAttributes, tree: number, { nodes, isLea
   throw invalidTrees(attributes, `tree ${String(tree)} has no root: its nodes form a cycle`);
 }
 
-function leafWeights(attributes: TreeEnsembleAttributes, prefix: string, index: TreeIndex): ReadonlyMap<number, Extract<NodeDraft, { kind: 'leaf' }>> {
+function leafWeights(
+  attributes: TreeEnsembleAttributes,
+  prefix: string,
+  index: TreeIndex,
+): ReadonlyMap<number, Extract<NodeDraft, { kind: 'leaf' }>> {
   const weights = optionalNumbers(attributes, `${prefix}_weights`) ?? [];
   const list = (name: string) => numbersOf(attributes, `${prefix}_${name}`, weights.length);
   const [treeIds, nodeIds, outputs] = [list('treeids'), list('nodeids'), list('ids')];
@@ -114,8 +144,13 @@ function leafWeights(attributes: TreeEnsembleAttributes, prefix: string, index: 
   for (let entry = 0; entry < weights.length; entry += 1) {
     const [tree, node] = [treeIds[entry] ?? -1, nodeIds[entry] ?? -1];
     const position = index.get(tree)?.get(node);
-    if (position === undefined) throw invalidTrees(attributes, `a weight belongs to node ${String(node)} of tree ${String(tree)}, which is not there`);
-    if (attributes.texts['nodes_modes']?.[position] !== 'LEAF') throw invalidTrees(attributes, `node ${String(node)} of tree ${String(tree)} has a weight but is no leaf`);
+    if (position === undefined)
+      throw invalidTrees(
+        attributes,
+        `a weight belongs to node ${String(node)} of tree ${String(tree)}, which is not there`,
+      );
+    if (attributes.texts['nodes_modes']?.[position] !== 'LEAF')
+      throw invalidTrees(attributes, `node ${String(node)} of tree ${String(tree)} has a weight but is no leaf`);
     const leaf = leaves.get(position) ?? { kind: 'leaf', outputs: [], values: [] };
     leaf.outputs.push(outputs[entry] ?? -1);
     leaf.values.push(weights[entry] ?? Number.NaN);
@@ -144,9 +179,12 @@ export function modernNodes(attributes: TreeEnsembleAttributes): OnnxNodes {
 
   const leafAt = (position: number | undefined): NodeDraft | undefined => {
     const value = weights[position ?? -1];
-    return value === undefined ? undefined : { kind: 'leaf', outputs: [targets[position ?? -1] ?? -1], values: [value] };
+    return value === undefined
+      ? undefined
+      : { kind: 'leaf', outputs: [targets[position ?? -1] ?? -1], values: [value] };
   };
-  const side = (node: number, which: 0 | 1) => (sides[which].leaf[node] === 0 ? (sides[which].child[node] ?? Number.NaN) : ~(2 * node + which));
+  const side = (node: number, which: 0 | 1) =>
+    sides[which].leaf[node] === 0 ? (sides[which].child[node] ?? Number.NaN) : ~(2 * node + which);
   const node = (id: number): NodeDraft | undefined => {
     if (id < 0) return leafAt(sides[(~id & 1) === 0 ? 0 : 1].child[~id >> 1]);
     const test = parsed[id];
@@ -154,8 +192,14 @@ export function modernNodes(attributes: TreeEnsembleAttributes): OnnxNodes {
     const [yes, no] = [side(id, 0), side(id, 1)];
     // A tree of one leaf is written as a split with that leaf on both sides.
     if (yes < 0 && no < 0 && sides[0].child[id] === sides[1].child[id]) return leafAt(sides[0].child[id]);
-    return split({ feature: features[id] ?? -1, test, threshold: thresholds[id] ?? Number.NaN, yes, no }, tracksTrue?.[id]);
+    return split(
+      { feature: features[id] ?? -1, test, threshold: thresholds[id] ?? Number.NaN, yes, no },
+      tracksTrue?.[id],
+    );
   };
   const roots = Array.from(optionalNumbers(attributes, 'tree_roots') ?? []);
-  return { drafts: roots.map((root, index) => ({ name: `tree ${String(index)} of ${attributes.node}`, root, node })), tests: new Set(parsed) };
+  return {
+    drafts: roots.map((root, index) => ({ name: `tree ${String(index)} of ${attributes.node}`, root, node })),
+    tests: new Set(parsed),
+  };
 }

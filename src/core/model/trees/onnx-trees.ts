@@ -1,6 +1,12 @@
 import type { ClassLabel, Link, Task, TreeEnsemble } from '../ir.ts';
 import { assembleTrees } from './assemble.ts';
-import { invalidTrees, optionalNumbers, unsupportedTrees, wrongLength, type TreeEnsembleAttributes } from './onnx-attributes.ts';
+import {
+  invalidTrees,
+  optionalNumbers,
+  unsupportedTrees,
+  wrongLength,
+  type TreeEnsembleAttributes,
+} from './onnx-attributes.ts';
 import { classicNodes, modernNodes, type OnnxNodes } from './onnx-nodes.ts';
 import { scaleScores } from './scale.ts';
 
@@ -39,11 +45,16 @@ export function importOnnxTrees(attributes: TreeEnsembleAttributes): OnnxTrees {
 
 function regressor(attributes: TreeEnsembleAttributes, nodes: OnnxNodes): OnnxTrees {
   const outputs = optionalNumbers(attributes, 'n_targets')?.[0] ?? 1;
-  if (!Number.isInteger(outputs) || outputs < 1 || outputs > maxOutputs) throw invalidTrees(attributes, 'its n_targets is not a count');
+  if (!Number.isInteger(outputs) || outputs < 1 || outputs > maxOutputs)
+    throw invalidTrees(attributes, 'its n_targets is not a count');
   const ensemble = ensembleOf(attributes, nodes, outputs);
   const base = baseOf(attributes, outputs);
   const link = linkOf(attributes, transformOf(attributes));
-  return { ensemble: { ...aggregated(attributes, ensemble), base }, task: { kind: 'regression', link }, missing: missingRule(attributes, nodes) };
+  return {
+    ensemble: { ...aggregated(attributes, ensemble), base },
+    task: { kind: 'regression', link },
+    missing: missingRule(attributes, nodes),
+  };
 }
 
 function ensembleOf(attributes: TreeEnsembleAttributes, { drafts }: OnnxNodes, outputs: number): TreeEnsemble {
@@ -57,7 +68,11 @@ function aggregated(attributes: TreeEnsembleAttributes, ensemble: TreeEnsemble):
   const name = enumerated(attributes, 'aggregate_function', aggregates) ?? 'SUM';
   if (name === 'SUM') return ensemble;
   if (name === 'AVERAGE') return scaleScores(ensemble, 1 / ensemble.trees.length);
-  throw unsupportedTrees(attributes, `its aggregate_function "${name}" is not a sum of trees`, 'Supported are SUM and AVERAGE.');
+  throw unsupportedTrees(
+    attributes,
+    `its aggregate_function "${name}" is not a sum of trees`,
+    'Supported are SUM and AVERAGE.',
+  );
 }
 
 function transformOf(attributes: TreeEnsembleAttributes): string {
@@ -65,7 +80,11 @@ function transformOf(attributes: TreeEnsembleAttributes): string {
 }
 
 /** A text in versions 1 … 4, a number in 5. */
-function enumerated({ numbers, texts }: TreeEnsembleAttributes, name: string, names: readonly string[]): string | undefined {
+function enumerated(
+  { numbers, texts }: TreeEnsembleAttributes,
+  name: string,
+  names: readonly string[],
+): string | undefined {
   const number = numbers[name]?.[0];
   return texts[name]?.[0] ?? (number === undefined ? undefined : (names[number] ?? String(number)));
 }
@@ -75,15 +94,23 @@ function linkOf(attributes: TreeEnsembleAttributes, transform: string): Link {
   if (transform === 'NONE') return { kind: 'identity' };
   if (transform === 'SOFTMAX') return { kind: 'softmax' };
   if (transform === 'LOGISTIC') return { kind: 'sigmoid', slope: 1, normalize: false };
-  throw unsupportedTrees(attributes, `its post_transform "${transform}" is not supported`, 'Supported are NONE, LOGISTIC and SOFTMAX.');
+  throw unsupportedTrees(
+    attributes,
+    `its post_transform "${transform}" is not supported`,
+    'Supported are NONE, LOGISTIC and SOFTMAX.',
+  );
 }
 
 /** Added to the aggregated scores; one value for all of them or one each. */
 function baseOf(attributes: TreeEnsembleAttributes, outputs: number): Float64Array {
   const values = optionalNumbers(attributes, 'base_values');
   if (values === undefined) return new Float64Array(outputs);
-  if (values.length !== 1 && values.length !== outputs) return wrongLength(attributes, 'base_values', { has: values.length, needs: outputs });
-  const base = Float64Array.from({ length: outputs }, (_, output) => values[values.length === 1 ? 0 : output] ?? Number.NaN);
+  if (values.length !== 1 && values.length !== outputs)
+    return wrongLength(attributes, 'base_values', { has: values.length, needs: outputs });
+  const base = Float64Array.from(
+    { length: outputs },
+    (_, output) => values[values.length === 1 ? 0 : output] ?? Number.NaN,
+  );
   if (!base.every(Number.isFinite)) throw invalidTrees(attributes, 'its base_values are not finite');
   return base;
 }
@@ -112,9 +139,11 @@ function classifier(attributes: TreeEnsembleAttributes): OnnxTrees {
 }
 
 function classLabels(attributes: TreeEnsembleAttributes): readonly ClassLabel[] {
-  const classes = attributes.texts['classlabels_strings'] ?? Array.from(optionalNumbers(attributes, 'classlabels_int64s') ?? []);
+  const classes =
+    attributes.texts['classlabels_strings'] ?? Array.from(optionalNumbers(attributes, 'classlabels_int64s') ?? []);
   if (classes.length === 0) throw invalidTrees(attributes, 'it names no classes');
-  if (classes.length === 1) throw unsupportedTrees(attributes, 'it knows a single class, so there is nothing to predict');
+  if (classes.length === 1)
+    throw unsupportedTrees(attributes, 'it knows a single class, so there is nothing to predict');
   if (classes.length > maxOutputs) throw unsupportedTrees(attributes, `it has more than ${String(maxOutputs)} classes`);
   return classes;
 }
@@ -127,7 +156,11 @@ function isNonNegative({ trees, base }: TreeEnsemble): boolean {
  * Two classes with one distinct class id, whatever it is: the sum is the second class's score. Without a transform it is a
  * probability where no weight is negative (forests), else a decision value.
  */
-function binary(attributes: TreeEnsembleAttributes, nodes: OnnxNodes, classes: readonly ClassLabel[]): Omit<OnnxTrees, 'missing'> {
+function binary(
+  attributes: TreeEnsembleAttributes,
+  nodes: OnnxNodes,
+  classes: readonly ClassLabel[],
+): Omit<OnnxTrees, 'missing'> {
   const toOutput = (outputs: readonly number[]) => outputs.map((output) => (output === 0 || output === 1 ? 0 : output));
   const drafts = nodes.drafts.map((draft) => ({
     ...draft,
@@ -142,8 +175,16 @@ function binary(attributes: TreeEnsembleAttributes, nodes: OnnxNodes, classes: r
   if (transform === 'NONE' && isNonNegative(ensemble)) {
     return { ensemble, task: { ...task, link: { kind: 'probability' }, threshold: 0.5, probabilities: true } };
   }
-  if (transform === 'SOFTMAX') throw unsupportedTrees(attributes, 'its post_transform "SOFTMAX" is applied to a single score', 'Export it with LOGISTIC.');
-  return { ensemble, task: { ...task, link: linkOf(attributes, transform), threshold: 0, probabilities: transform !== 'NONE' } };
+  if (transform === 'SOFTMAX')
+    throw unsupportedTrees(
+      attributes,
+      'its post_transform "SOFTMAX" is applied to a single score',
+      'Export it with LOGISTIC.',
+    );
+  return {
+    ensemble,
+    task: { ...task, link: linkOf(attributes, transform), threshold: 0, probabilities: transform !== 'NONE' },
+  };
 }
 
 /** Where there are two, the second belongs to the second class, whose score this is. */

@@ -11,7 +11,8 @@ export function invalidAt(path: string, what: string): never {
 }
 
 export function objectAt(value: unknown, path: string): JsonObject {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)) return value as JsonObject;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value))
+    return value as JsonObject;
   return invalidAt(path, value === undefined ? 'is missing' : 'is not an object');
 }
 
@@ -22,7 +23,12 @@ export function listAt(value: unknown, path: string): ArrayLike<unknown> {
 }
 
 function isIntegerArray(value: unknown): value is Int32Array | Uint8Array | Int8Array | Int16Array {
-  return value instanceof Int32Array || value instanceof Uint8Array || value instanceof Int8Array || value instanceof Int16Array;
+  return (
+    value instanceof Int32Array ||
+    value instanceof Uint8Array ||
+    value instanceof Int8Array ||
+    value instanceof Int16Array
+  );
 }
 
 export function textAt(value: unknown, path: string): string {

@@ -124,7 +124,8 @@ function readCount(reader: Reader): number {
   const type = readMarker(reader);
   if (!isNumberType(type) || type === 'd' || type === 'D') throw unreadable(reader, 'a count is not an integer');
   const count = readNumber(reader, type);
-  if (count < 0 || count > reader.bytes.length - reader.position) throw unreadable(reader, 'a count is larger than the file');
+  if (count < 0 || count > reader.bytes.length - reader.position)
+    throw unreadable(reader, 'a count is larger than the file');
   return count;
 }
 
@@ -142,7 +143,8 @@ function readHead(reader: Reader): { readonly type?: string; readonly count?: nu
   if (peek(reader) === '$') {
     take(reader, 1);
     type = readMarker(reader);
-    if (type === 'Z' || type === 'T' || type === 'F') throw unreadable(reader, 'a counted list of a type without bytes');
+    if (type === 'Z' || type === 'T' || type === 'F')
+      throw unreadable(reader, 'a counted list of a type without bytes');
     if (peek(reader) !== '#') throw unreadable(reader, 'a typed list without a count');
   }
   if (peek(reader) !== '#') return {};
@@ -154,7 +156,8 @@ function readList(reader: Reader): unknown {
   const { type, count } = readHead(reader);
   if (type !== undefined && count !== undefined && isNumberType(type)) return readNumbers(reader, type, count);
   const list: unknown[] = [];
-  while (count === undefined ? !ends(reader, ']') : list.length < count) list.push(readValue(reader, type ?? readMarker(reader)));
+  while (count === undefined ? !ends(reader, ']') : list.length < count)
+    list.push(readValue(reader, type ?? readMarker(reader)));
   return list;
 }
 

@@ -39,11 +39,16 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    const quoted = text.replaceAll(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/gu, (token) => (token.startsWith('"') ? token : `"${token}"`));
+    const quoted = text.replaceAll(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/gu, (token) =>
+      token.startsWith('"') ? token : `"${token}"`,
+    );
     try {
       return JSON.parse(quoted);
     } catch {
-      throw new AppError('model.unreadable', 'The file is not JSON, or it is cut.', { cause, hint: 'Save the model again.' });
+      throw new AppError('model.unreadable', 'The file is not JSON, or it is cut.', {
+        cause,
+        hint: 'Save the model again.',
+      });
     }
   }
 }
@@ -64,7 +69,10 @@ function readLearner(root: JsonObject): Learner {
   const features = checkFeatureCount(countAt(params['num_feature'], `${at}.num_feature`));
   const outputs = outputCount(params);
   return {
-    version: root['version'] === undefined ? 'of unknown version' : Array.from(numbersAt(root['version'], 'version')).join('.'),
+    version:
+      root['version'] === undefined
+        ? 'of unknown version'
+        : Array.from(numbersAt(root['version'], 'version')).join('.'),
     names: readNames(learner['feature_names'], features),
     features,
     outputs,
@@ -86,14 +94,20 @@ function outputCount(params: JsonObject): number {
 
 function boosterName(name: unknown): Learner['booster'] {
   if (name === 'gbtree' || name === 'dart' || name === 'gblinear') return name;
-  throw new AppError('model.unsupported', `The XGBoost booster "${textAt(name, 'learner.gradient_booster.name')}" is not supported.`, {
-    hint: 'Train with booster="gbtree".',
-  });
+  throw new AppError(
+    'model.unsupported',
+    `The XGBoost booster "${textAt(name, 'learner.gradient_booster.name')}" is not supported.`,
+    {
+      hint: 'Train with booster="gbtree".',
+    },
+  );
 }
 
 function readNames(value: unknown, features: number): readonly string[] | undefined {
   if (value === undefined) return undefined;
-  const names = Array.from(listAt(value, 'learner.feature_names'), (name, index) => textAt(name, `learner.feature_names[${String(index)}]`));
+  const names = Array.from(listAt(value, 'learner.feature_names'), (name, index) =>
+    textAt(name, `learner.feature_names[${String(index)}]`),
+  );
   if (names.length === 0) return undefined;
   return names.length === features
     ? names
@@ -127,11 +141,18 @@ function treeModel(learner: Learner): Model {
   return modelOf(learner, body, { suffix: cut, missing: 'keep' });
 }
 
-function modelOf(learner: Learner, body: Body, { suffix, missing }: { readonly suffix: string; readonly missing: 'keep' | 0 }): Model {
+function modelOf(
+  learner: Learner,
+  body: Body,
+  { suffix, missing }: { readonly suffix: string; readonly missing: 'keep' | 0 },
+): Model {
   const feature = { missing, offset: 0, scale: 1, float32: true } as const;
   return {
     source: `XGBoost ${learner.version}${suffix}`,
-    preprocessing: numberColumns(learner.names, Array.from({ length: learner.features }, () => feature)),
+    preprocessing: numberColumns(
+      learner.names,
+      Array.from({ length: learner.features }, () => feature),
+    ),
     body,
     task: xgboostTask(learner.objective, learner.outputs),
   };

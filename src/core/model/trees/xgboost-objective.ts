@@ -60,9 +60,13 @@ export function xgboostTask(name: string, outputs: number): Task {
   const { kind, link, probabilities = true } = objectiveOf(name);
   if (kind === 'regression') return { kind, link };
   if (kind === 'binary' && outputs !== 1) {
-    throw new AppError('model.unsupported', `The XGBoost model predicts ${String(outputs)} labels at once ("${name}").`, {
-      hint: 'Train one model a label.',
-    });
+    throw new AppError(
+      'model.unsupported',
+      `The XGBoost model predicts ${String(outputs)} labels at once ("${name}").`,
+      {
+        hint: 'Train one model a label.',
+      },
+    );
   }
   const classes = Array.from({ length: kind === 'binary' ? 2 : outputs }, (_, index) => index);
   return { kind: 'classification', link, classes, threshold: 0, probabilities };
@@ -73,19 +77,28 @@ export function xgboostTask(name: string, outputs: number): Task {
  * @param value as the file gives it: "5E-1", "[6.2E-1]" or one value an output "[-1.1E-2,1.5E-2]"; a bare number too
  * @param path for messages
  */
-export function xgboostBase(value: unknown, path: string, { name, outputs }: { readonly name: string; readonly outputs: number }): Float64Array {
+export function xgboostBase(
+  value: unknown,
+  path: string,
+  { name, outputs }: { readonly name: string; readonly outputs: number },
+): Float64Array {
   const numbers = typeof value === 'number' ? [value] : parseBase(textAt(value, path), path);
   if (numbers.length !== 1 && numbers.length !== outputs) {
     return invalidAt(path, `has ${String(numbers.length)} values where the model has ${String(outputs)} outputs`);
   }
   const { base } = objectiveOf(name);
-  const scores = Float64Array.from({ length: outputs }, (_, output) => toScore(numbers[numbers.length === 1 ? 0 : output] ?? 0, base));
+  const scores = Float64Array.from({ length: outputs }, (_, output) =>
+    toScore(numbers[numbers.length === 1 ? 0 : output] ?? 0, base),
+  );
   if (!scores.every(Number.isFinite)) return invalidAt(path, `is outside the range of "${name}"`);
   return scores;
 }
 
 function parseBase(text: string, path: string): number[] {
-  const items = text.trim().replace(/^\[(.*)\]$/su, '$1').split(',');
+  const items = text
+    .trim()
+    .replace(/^\[(.*)\]$/su, '$1')
+    .split(',');
   return items.map((item) => {
     const number = item.trim() === '' ? Number.NaN : Number(item);
     return Number.isFinite(number) ? number : invalidAt(path, 'is not a finite number');

@@ -16,15 +16,23 @@ export interface BoosterTrees {
 }
 
 /** The trees that predictions use, and how many rounds they are of how many. */
-export function xgboostTrees(booster: BoosterTrees): { readonly drafts: Iterable<TreeDraft>; readonly used: number; readonly rounds: number } {
+export function xgboostTrees(booster: BoosterTrees): {
+  readonly drafts: Iterable<TreeDraft>;
+  readonly used: number;
+  readonly rounds: number;
+} {
   const { model, path } = booster;
   const trees = listAt(model['trees'], `${path}.trees`);
   const groups = numbersAt(model['tree_info'], `${path}.tree_info`, trees.length);
   const params = objectAt(model['gbtree_model_param'] ?? {}, `${path}.gbtree_model_param`);
   const declared = countAt(params['num_trees'], `${path}.gbtree_model_param.num_trees`, trees.length);
-  if (declared !== trees.length) return invalidAt(`${path}.trees`, `has ${String(trees.length)} trees where ${String(declared)} are announced`);
+  if (declared !== trees.length)
+    return invalidAt(`${path}.trees`, `has ${String(trees.length)} trees where ${String(declared)} are announced`);
   if (booster.weights !== undefined && booster.weights.length !== trees.length) {
-    return invalidAt(`${path}.weight_drop`, `has ${String(booster.weights.length)} entries for ${String(trees.length)} trees`);
+    return invalidAt(
+      `${path}.weight_drop`,
+      `has ${String(booster.weights.length)} entries for ${String(trees.length)} trees`,
+    );
   }
   const starts = roundStarts(booster, trees.length, params);
   const rounds = starts.length - 1;
@@ -36,16 +44,21 @@ export function xgboostTrees(booster: BoosterTrees): { readonly drafts: Iterable
 /** Where each boosting round starts among the trees, and where the last one ends. 1.6 and before do not write it. */
 function roundStarts({ model, path, outputs }: BoosterTrees, trees: number, params: JsonObject): Numbers {
   if (model['iteration_indptr'] === undefined) {
-    const parallel = Math.max(1, countAt(params['num_parallel_tree'], `${path}.gbtree_model_param.num_parallel_tree`, 1));
+    const parallel = Math.max(
+      1,
+      countAt(params['num_parallel_tree'], `${path}.gbtree_model_param.num_parallel_tree`, 1),
+    );
     const size = outputs * parallel;
     return Array.from({ length: Math.ceil(trees / size) + 1 }, (_, round) => Math.min(trees, round * size));
   }
   const starts = numbersAt(model['iteration_indptr'], `${path}.iteration_indptr`);
   for (let index = 0; index < starts.length; index += 1) {
     const start = starts[index] ?? -1;
-    if (!Number.isInteger(start) || start < (starts[index - 1] ?? 0) || start > trees) invalidAt(`${path}.iteration_indptr`, 'is not an ascending list of trees');
+    if (!Number.isInteger(start) || start < (starts[index - 1] ?? 0) || start > trees)
+      invalidAt(`${path}.iteration_indptr`, 'is not an ascending list of trees');
   }
-  if (starts.length === 0 || starts[starts.length - 1] !== trees) invalidAt(`${path}.iteration_indptr`, 'does not end at the last tree');
+  if (starts.length === 0 || starts[starts.length - 1] !== trees)
+    invalidAt(`${path}.iteration_indptr`, 'does not end at the last tree');
   return starts;
 }
 
@@ -100,7 +113,8 @@ function readArrays(tree: JsonObject, path: string, { booster }: TreeReader): Tr
   const params = objectAt(tree['tree_param'] ?? {}, `${path}.tree_param`);
   const left = numbersAt(tree['left_children'], `${path}.left_children`);
   const count = countAt(params['num_nodes'], `${path}.tree_param.num_nodes`, left.length);
-  if (count !== left.length) return invalidAt(`${path}.left_children`, `has ${String(left.length)} entries where ${String(count)} are needed`);
+  if (count !== left.length)
+    return invalidAt(`${path}.left_children`, `has ${String(left.length)} entries where ${String(count)} are needed`);
   const array = (key: string) => numbersAt(tree[key], `${path}.${key}`, count);
   const leafSize = Math.max(1, countAt(params['size_leaf_vector'], `${path}.tree_param.size_leaf_vector`, 1));
   return {
@@ -115,12 +129,24 @@ function readArrays(tree: JsonObject, path: string, { booster }: TreeReader): Tr
   };
 }
 
-function leafWeights(tree: JsonObject, path: string, { leafSize, outputs }: { readonly leafSize: number; readonly outputs: number }): Numbers {
-  if (leafSize !== outputs) return invalidAt(`${path}.tree_param.size_leaf_vector`, `is ${String(leafSize)} where the model has ${String(outputs)} outputs`);
+function leafWeights(
+  tree: JsonObject,
+  path: string,
+  { leafSize, outputs }: { readonly leafSize: number; readonly outputs: number },
+): Numbers {
+  if (leafSize !== outputs)
+    return invalidAt(
+      `${path}.tree_param.size_leaf_vector`,
+      `is ${String(leafSize)} where the model has ${String(outputs)} outputs`,
+    );
   if (tree['leaf_weights'] !== undefined) return numbersAt(tree['leaf_weights'], `${path}.leaf_weights`);
-  throw new AppError('model.unsupported', 'The model has trees with several outputs (multi_output_tree) in the format of an older XGBoost.', {
-    hint: 'Load and save it with XGBoost 3.1 or newer, or train with multi_strategy="one_output_per_tree".',
-  });
+  throw new AppError(
+    'model.unsupported',
+    'The model has trees with several outputs (multi_output_tree) in the format of an older XGBoost.',
+    {
+      hint: 'Load and save it with XGBoost 3.1 or newer, or train with multi_strategy="one_output_per_tree".',
+    },
+  );
 }
 
 function leafOf(arrays: TreeArrays, id: number, { booster, group, weight }: TreeReader): NodeDraft {
@@ -129,16 +155,28 @@ function leafOf(arrays: TreeArrays, id: number, { booster, group, weight }: Tree
   }
   const outputs = Array.from({ length: booster.outputs }, (_, output) => output);
   const start = (arrays.right[id] ?? Number.NaN) * arrays.leafSize;
-  return { kind: 'leaf', outputs, values: outputs.map((output) => (arrays.leafWeights?.[start + output] ?? Number.NaN) * weight) };
+  return {
+    kind: 'leaf',
+    outputs,
+    values: outputs.map((output) => (arrays.leafWeights?.[start + output] ?? Number.NaN) * weight),
+  };
 }
 
-function splitOf(arrays: TreeArrays, id: number, { name, reader }: { readonly name: string; readonly reader: TreeReader }): NodeDraft {
+function splitOf(
+  arrays: TreeArrays,
+  id: number,
+  { name, reader }: { readonly name: string; readonly reader: TreeReader },
+): NodeDraft {
   const feature = arrays.features[id] ?? -1;
   if (arrays.splitTypes?.[id] === 1) {
     const label = reader.booster.featureLabel(feature);
-    throw new AppError('model.unsupported', `The model splits ${label} by categories (${name}, node ${String(id)}), which is not supported.`, {
-      hint: 'Encode the categories as numbers (one-hot) before training.',
-    });
+    throw new AppError(
+      'model.unsupported',
+      `The model splits ${label} by categories (${name}, node ${String(id)}), which is not supported.`,
+      {
+        hint: 'Encode the categories as numbers (one-hot) before training.',
+      },
+    );
   }
   return {
     kind: 'split',
