@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import * as vscode from 'vscode';
 import type { PlanOutcome } from '../../core/artifact/outcomes.ts';
 import type { Context } from './context.ts';
@@ -15,14 +16,22 @@ export interface Deployment {
 
 /** What a target holds, as `inspect` tells it. */
 export async function describeDeployment(context: Context, target: string): Promise<Deployment> {
-  const found: Record<string, unknown> = await context.verbs.call('inspectArtifact', { target });
+  const place = target.startsWith('file://') ? fileURLToPath(target) : target;
+  const found: Record<string, unknown> = await context.verbs.call('inspectArtifact', { target: place });
   const id = found['deployment'];
-  const plans = found['plans'];
-  return {
-    target,
-    id: typeof id === 'string' ? id : '',
-    plans: Array.isArray(plans) ? (plans as readonly PlanOutcome[]) : [],
-  };
+  const plans = await measuredPlans(context, place, found['report']);
+  return { target: place, id: typeof id === 'string' ? id : '', plans };
+}
+
+/** The plans of report.json, which lies beside client.zip or, in a store, with the server's part; none where there is only client.zip. */
+async function measuredPlans(context: Context, place: string, report: unknown): Promise<readonly PlanOutcome[]> {
+  const besideServer = path.join(place, 'server', 'report.json');
+  let found = report;
+  if (found === undefined && path.isAbsolute(place) && (await exists(besideServer))) {
+    found = (await context.verbs.call('inspectArtifact', { target: besideServer }))['document'];
+  }
+  const plans = typeof found === 'object' && found !== null && 'plans' in found ? found.plans : [];
+  return Array.isArray(plans) ? (plans as readonly PlanOutcome[]) : [];
 }
 
 /** The only deployment known here, else the one that a person picks from the folders known, the workspace and the stores. */

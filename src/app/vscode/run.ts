@@ -4,12 +4,12 @@ import type { RunOutcome } from '../../core/artifact/outcomes.ts';
 import type { Context } from './context.ts';
 import { describeDeployment, pickDeployment, type Deployment } from './deployments.ts';
 import { pickKeySet } from './key-sets.ts';
-import { dataExtensions, freePath, localPath, pickFile, pickNew, separator } from './pick.ts';
+import { dataExtensions, freePath, localPath, pickFile, pickNew } from './pick.ts';
 import { withProgress } from './progress.ts';
 import { showResult } from './result.ts';
 import { settingsFor } from './settings.ts';
 import { isNode, type Node } from './tree-model.ts';
-import { planText } from './words.ts';
+import { planLines } from './words.ts';
 
 /** What Run Encrypted Inference asks for; whatever a key binding or a test gives is not asked again. */
 export interface RunRequest {
@@ -51,25 +51,31 @@ export function requestOf(target: vscode.Uri | RunRequest | Node | undefined): R
   return target ?? {};
 }
 
-/** The plans' measured numbers before anything is sent, and where the predictions go. */
+/** The plans' measured numbers before anything is sent, and where the predictions go. A plan's row is there to be read. */
 async function reviewRun(data: string, deployment: Deployment): Promise<string | undefined> {
   const { dir, name } = path.parse(data);
   const proposed = await freePath(dir, `${name}.predictions`, '.csv');
-  const run = {
-    label: `$(play) ${vscode.l10n.t('Run')}`,
-    description: path.basename(proposed),
-    detail: plansText(deployment),
-    save: false,
-  };
-  const saveAs = { label: `$(save-as) ${vscode.l10n.t('Run and save as…')}`, description: '', detail: '', save: true };
+  const choices = [
+    {
+      label: `$(play) ${vscode.l10n.t('Run')}`,
+      description: vscode.l10n.t('into {0}', path.basename(proposed)),
+      does: 'run',
+    },
+    { label: `$(save-as) ${vscode.l10n.t('Run and save as…')}`, does: 'save' },
+    {
+      label: vscode.l10n.t('measured when the model was compiled'),
+      kind: vscode.QuickPickItemKind.Separator,
+      does: 'read',
+    },
+    ...deployment.plans.map((plan) => ({ ...planLines(plan), does: 'read' })),
+  ] as const;
   const title = vscode.l10n.t('Run Encrypted Inference on {0}', path.basename(data));
-  const chosen = await vscode.window.showQuickPick([run, separator, saveAs], { title, ignoreFocusOut: true });
-  if (chosen === undefined || !('save' in chosen)) return undefined;
-  return chosen.save ? await pickNew(vscode.l10n.t('Predictions file'), vscode.l10n.t('Run'), proposed) : proposed;
-}
-
-function plansText({ plans }: Deployment): string {
-  return plans.map(planText).join(' | ');
+  for (;;) {
+    const chosen = await vscode.window.showQuickPick(choices, { title, ignoreFocusOut: true });
+    if (chosen === undefined) return undefined;
+    if (chosen.does === 'run') return proposed;
+    if (chosen.does === 'save') return await pickNew(vscode.l10n.t('Predictions file'), vscode.l10n.t('Run'), proposed);
+  }
 }
 
 async function execute(

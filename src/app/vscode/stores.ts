@@ -1,6 +1,18 @@
-import { groupNodes, levelNodes, rootNodes, type Listing, type Node, type ProfileNode } from './tree-model.ts';
+import {
+  groupNodes,
+  levelNodes,
+  rootNodes,
+  type GroupNode,
+  type JobNode,
+  type Listing,
+  type Node,
+  type ProfileNode,
+} from './tree-model.ts';
 import type { VerbOutcome } from './verb-table.ts';
 import type { Verbs } from './verbs.ts';
+
+/** Pages of 1,000 entries; a tree with more than this many is no help to anybody. */
+const mostPages = 5;
 
 /** The stores of all profiles, `local` first. Empty while `local` holds nothing and is the only one: the welcome text shows then. */
 export async function artifactRoots(verbs: Verbs): Promise<readonly Node[]> {
@@ -16,7 +28,7 @@ export async function artifactChildren(verbs: Verbs, node: Node): Promise<readon
     case 'profile':
       return rootNodes(node, await list(verbs, node, ''));
     case 'group':
-      return node.children ?? groupNodes(node, await list(verbs, node.profile, `${node.group}/`));
+      return node.children ?? (await groupChildren(verbs, node));
     case 'folder':
       return levelNodes(node.profile, await list(verbs, node.profile, node.prefix));
     default:
@@ -24,12 +36,34 @@ export async function artifactChildren(verbs: Verbs, node: Node): Promise<readon
   }
 }
 
+async function groupChildren(verbs: Verbs, node: GroupNode): Promise<readonly Node[]> {
+  const nodes = groupNodes(node, await list(verbs, node.profile, `${node.group}/`));
+  if (node.group !== 'jobs') return nodes;
+  const { jobs } = await verbs.call('listJobs', {});
+  const known = new Map(jobs.map((row) => [row.job, row]));
+  // The newest first, as the ledger has them; jobs of other machines after them.
+  const rank = new Map(jobs.map((row, index) => [row.job, index]));
+  const rankOf = (entry: Node): number =>
+    entry.kind === 'job' ? (rank.get(entry.id) ?? jobs.length) : jobs.length + 1;
+  return nodes
+    .map((entry): Node => (entry.kind === 'job' ? withLedger(entry, known.get(entry.id)) : entry))
+    .toSorted((a, b) => rankOf(a) - rankOf(b));
+}
+
+function withLedger(node: JobNode, row: VerbOutcome<'listJobs'>['jobs'][number] | undefined): JobNode {
+  return row === undefined ? node : { ...node, ledger: { state: row.state, records: row.records, file: row.file } };
+}
+
 /** URIs of deployments in every store that answers; one that does not is left out here, the tree says why. */
 export async function storedDeployments(verbs: Verbs): Promise<readonly string[]> {
   const profiles = await profileNodes(verbs);
   const found = await Promise.all(
     profiles.map(async (profile) => {
-      const listing = await list(verbs, profile, 'models/').catch((): Listing => ({ objects: [], folders: [] }));
+      const listing = await list(verbs, profile, 'models/').catch((): Listing => ({
+        objects: [],
+        folders: [],
+        more: false,
+      }));
       return groupNodes({ kind: 'group', group: 'models', profile }, listing);
     }),
   );
@@ -45,6 +79,20 @@ async function profileNodes(verbs: Verbs): Promise<readonly ProfileNode[]> {
   }));
 }
 
+/** A level of a store, page by page. */
 async function list(verbs: Verbs, profile: ProfileNode, prefix: string): Promise<Listing> {
-  return await verbs.call('listArtifacts', { profile: profile.name, prefix });
+  const rows: VerbOutcome<'listArtifacts'>['artifacts'][number][] = [];
+  let next: string | undefined;
+  for (let page = 0; page < mostPages; page++) {
+    const options = { profile: profile.name, prefix, ...(next === undefined ? {} : { next }) };
+    const listing = await verbs.call('listArtifacts', options);
+    rows.push(...listing.artifacts);
+    next = listing.next;
+    if (next === undefined) break;
+  }
+  const folders = rows.filter(({ kind }) => kind === 'folder').map(({ key }) => key);
+  const objects = rows.flatMap(({ kind, key, sizeBytes = 0, modified }) =>
+    kind === 'folder' ? [] : [{ key, sizeBytes, ...(modified === undefined ? {} : { modified }) }],
+  );
+  return { folders, objects, more: next !== undefined };
 }

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
-import type { GroupNode, Node } from './tree-model.ts';
-import { baseName, bytesText, shortId } from './words.ts';
+import type { GroupNode, JobNode, Node } from './tree-model.ts';
+import { baseName, bytesText, plural, shortId } from './words.ts';
 
 const { None, Collapsed, Expanded } = vscode.TreeItemCollapsibleState;
 
@@ -45,7 +45,7 @@ function looks(node: Node): Look {
     case 'evaluationKeys':
       return { label: shortId(node.id), icon: 'key', contextValue: 'evaluationKeys', tooltip: node.uri };
     case 'job':
-      return { label: shortId(node.id), icon: 'checklist', contextValue: 'job', tooltip: node.uri };
+      return jobLook(node);
     case 'folder':
       return {
         label: baseName(node.prefix),
@@ -61,6 +61,20 @@ function looks(node: Node): Look {
     case 'note':
       return { label: node.text, icon: node.failed ? 'warning' : 'info', contextValue: 'note', tooltip: node.text };
   }
+}
+
+const stateIcons: Readonly<Record<string, string>> = { done: 'pass', failed: 'error', cancelled: 'circle-slash' };
+
+function jobLook({ id, uri, ledger }: JobNode): Look {
+  if (ledger === undefined) return { label: shortId(id), icon: 'checklist', contextValue: 'foreignJob', tooltip: uri };
+  const { state, records, file } = ledger;
+  return {
+    label: baseName(file),
+    icon: stateIcons[state] ?? 'sync',
+    contextValue: state === 'done' ? 'job' : 'stoppedJob',
+    description: `${plural(records, 'record')}, ${state}`,
+    tooltip: [vscode.l10n.t('Job {0}', id), file, uri].join('\n'),
+  };
 }
 
 function profileLook(name: string, uri: string): Look {

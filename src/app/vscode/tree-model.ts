@@ -40,6 +40,8 @@ export interface JobNode {
   readonly kind: 'job';
   readonly id: string;
   readonly uri: string;
+  /** What this machine's ledger tells, where the job ran here. */
+  readonly ledger?: { readonly state: string; readonly records: number; readonly file: string };
 }
 /** A prefix that is not Sealpoint's. */
 export interface FolderNode {
@@ -71,6 +73,8 @@ export interface Listing {
   readonly objects: readonly { readonly key: string; readonly sizeBytes: number; readonly modified?: string }[];
   /** Prefixes that end in "/". */
   readonly folders: readonly string[];
+  /** Whether entries were left out. */
+  readonly more: boolean;
 }
 
 const ours = ['models', 'keys', 'jobs'] as const;
@@ -90,7 +94,7 @@ export function rootNodes(profile: ProfileNode, listing: Listing): readonly Node
     ...listing,
     folders: listing.folders.filter((folder) => !ours.some((group) => folder === `${group}/`)),
   });
-  if (groups.length + foreign.length === 0) return [{ kind: 'note', text: 'empty', failed: false }];
+  if (groups.length + foreign.length === 0) return [{ kind: 'note', text: 'Nothing here yet.', failed: false }];
   return foreign.length === 0 ? groups : [...groups, { kind: 'group', group: 'others', profile, children: foreign }];
 }
 
@@ -105,7 +109,7 @@ export function groupNodes({ group, profile }: GroupNode, listing: Listing): rea
     if (group === 'jobs' && job.test(id)) return { kind: 'job', id, uri };
     return { kind: 'folder', prefix, uri, profile };
   });
-  return [...entries, ...objectNodes(profile, listing)];
+  return [...entries, ...objectNodes(profile, listing), ...moreNote(listing)];
 }
 
 /** Folders, then objects, as they are. */
@@ -116,7 +120,11 @@ export function levelNodes(profile: ProfileNode, listing: Listing): readonly Nod
     uri: profile.uri + prefix,
     profile,
   }));
-  return [...folders, ...objectNodes(profile, listing)];
+  return [...folders, ...objectNodes(profile, listing), ...moreNote(listing)];
+}
+
+function moreNote({ more }: Listing): readonly Node[] {
+  return more ? [{ kind: 'note', text: 'There are more entries than are shown.', failed: false }] : [];
 }
 
 function objectNodes(profile: ProfileNode, { objects }: Listing): readonly ObjectNode[] {

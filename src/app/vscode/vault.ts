@@ -8,7 +8,7 @@ const ownName = 'sealpoint.vault.own';
 const nameOf = (fingerprint: string): string => `sealpoint.vault.key.${fingerprint}`;
 
 /**
- * Key-encryption keys in the editor's secret storage, each under its fingerprint (SHA-256, first 32 digits). The pointer to "our own"
+ * Key-encryption keys in the editor's secret storage, each under its fingerprint (SHA-256). The pointer to "our own"
  * is a separate entry: two windows that make a key at the same moment lose a pointer at worst, never a key that wraps something.
  */
 export function secretVault(secrets: SecretStorage): KeyVault {
@@ -44,5 +44,5 @@ async function makeKey(secrets: SecretStorage, get: KeyVault['get']): Promise<Aw
 }
 
 function fingerprintOf(key: Uint8Array): string {
-  return createHash('sha256').update(key).digest('hex').slice(0, 32);
+  return createHash('sha256').update(key).digest('hex');
 }

@@ -23,16 +23,17 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 }
 
-/** A plan in one line, from the numbers that its proof measured. */
-export function planText(plan: PlanOutcome): string {
-  const perRecord = plan.bytes.query / Math.max(1, plan.capacity);
-  return [
-    `${plan.scheme.toUpperCase()}, ${plan.packing} packing`,
-    `up to ${plural(plan.capacity, 'record')} a query`,
-    `${secondsText(plan.seconds.evaluate)} to evaluate a full query`,
-    `${bytesText(perRecord)} sent a record`,
-    `${String(plan.securityBits)}-bit security`,
-  ].join(' · ');
+/** A plan in two lines, from the numbers that its proof measured. */
+export function planLines(plan: PlanOutcome): { readonly label: string; readonly detail: string } {
+  const { scheme, packing, capacity, seconds, bytes, securityBits } = plan;
+  const name = plan.mode === 'latency' ? 'One record' : 'Whole files';
+  const time = secondsText(seconds.evaluate);
+  const query =
+    capacity === 1 ? `${time} to evaluate a record` : `${time} to evaluate a query of ${plural(capacity, 'record')}`;
+  return {
+    label: `${name}: ${packing} packing, ${scheme.toUpperCase()}, ${String(securityBits)}-bit security`,
+    detail: `${query} · ${bytesText(bytes.query / Math.max(1, capacity))} sent a record`,
+  };
 }
 
 /** "data.csv, row 7, column mean radius: The value is no number. Write numbers with a decimal point." */
