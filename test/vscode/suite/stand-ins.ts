@@ -19,6 +19,14 @@ export async function duringErrors(work: () => Promise<void>): Promise<readonly 
   return shown;
 }
 
+/** Passes on every error message from here on, until disposed. */
+export function watchErrors(onError: (message: string) => void): Disposable {
+  return replaced('showErrorMessage', (message: string) => {
+    onError(message);
+    return Promise.resolve(undefined);
+  });
+}
+
 /** Cancels `work` at its first report of progress; gives the milliseconds from there to its end. */
 export async function duringProgress(work: () => Thenable<unknown>): Promise<number> {
   let cancelled = performance.now();

@@ -5,8 +5,8 @@ import * as vscode from 'vscode';
 import type { CompileOutcome, KeySetOutcome, RunOutcome } from '../../../src/core/artifact/outcomes.ts';
 import type { Api } from '../../../src/app/vscode/extension.ts';
 import type { Node } from '../../../src/app/vscode/tree-model.ts';
-import { duringProgress, duringErrors } from './stand-ins.ts';
-import { idleHost, longestBlock, notes, threadCpuMs } from './measure.ts';
+import { duringErrors, duringProgress, watchErrors } from './stand-ins.ts';
+import { longestBlock, notes, watchActivation } from './measure.ts';
 
 const mostActivationMs = 50;
 const mostBlockMs = 50;
@@ -19,18 +19,26 @@ export function defineTests(): void {
   describe('Sealpoint in VS Code', () => {
     let api: Api;
     let ran: RunOutcome;
+    let messages: Disposable;
+
+    before(() => {
+      // Where a command gives nothing, the report says what the person would have read.
+      messages = watchErrors((message) => notes.push(`error message: ${message}`));
+    });
+    after(() => {
+      messages[Symbol.dispose]();
+    });
 
     it('activates within 50 ms of computing', async () => {
       const extension = sealpoint();
       assert.equal(extension.isActive, false, 'nothing activates it before it is needed');
-      await idleHost();
-      const [cpu, wall] = [threadCpuMs(), performance.now()];
+      const cost = watchActivation(path.join(extension.extensionPath, 'dist/extension.cjs'));
       api = await extension.activate();
-      const cpuMs = threadCpuMs() - cpu;
+      assert.ok(cost.activateMs > 0, 'the watched activate was called');
       notes.push(
-        `activation: ${cpuMs.toFixed(1)} ms of CPU time, ${(performance.now() - wall).toFixed(1)} ms by the clock`,
+        `activation: ${cost.loadMs.toFixed(1)} ms to load, ${cost.activateMs.toFixed(1)} ms to activate (CPU time)`,
       );
-      assert.ok(cpuMs < mostActivationMs, `activation took ${String(cpuMs)} ms`);
+      assert.ok(cost.loadMs + cost.activateMs < mostActivationMs, 'activation is slow');
     });
 
     it('registers exactly the commands that its manifest contributes', async () => {
