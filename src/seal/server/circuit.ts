@@ -15,9 +15,8 @@ export interface Circuit extends Disposable {
  * @returns owned; size 2, all data primes, scale as given (CKKS)
  */
 export function encryptZero(he: HeContext, keys: EvaluationKeySet, scale: number): Ciphertext {
-  using encryptor = new he.seal.Encryptor(he.context, keys.publicKey);
   const zero = new he.seal.Ciphertext();
-  encryptor.encryptZero(zero);
+  keys.encryptor.encryptZero(zero);
   if (he.parameters.scheme === 'ckks') zero.setScale(scale);
   return zero;
 }

@@ -6,7 +6,7 @@ import { loadCiphertext, saveCompressed } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import { polynomialCodec } from '../polynomials.ts';
-import { encryptZero, type Circuit } from './circuit.ts';
+import type { Circuit } from './circuit.ts';
 import type { EvaluationKeySet } from './evaluation-keys.ts';
 
 type Plan = ServerPlanOf<'affine-coefficients'>;
@@ -28,10 +28,11 @@ export function coefficientsCircuit(
   );
   const evaluateGroup = (inputs: readonly Ciphertext[], group: number, keys: EvaluationKeySet): Uint8Array =>
     callSeal('evaluate the coefficients packing', () => {
-      using sum = encryptZero(he, keys, 1);
-      addProducts(he, sum, { inputs, weights: weights[group] ?? [] });
       using mask = polynomials.encode(maskAndBias(plan, tensors.bias, { group, degree, modulus: polynomials.modulus }));
-      he.evaluator.addPlainInplace(sum, mask);
+      // One encryption carries mask and bias and re-randomizes.
+      using sum = new he.seal.Ciphertext();
+      keys.encryptor.encrypt(mask, sum);
+      addProducts(he, sum, { inputs, weights: weights[group] ?? [] });
       // What is left of the noise fits the first prime, and the result is smaller for it.
       while (sum.coeffModulusSize() > 1) he.evaluator.cipherModSwitchToNextInplace(sum);
       return saveCompressed(he, sum);

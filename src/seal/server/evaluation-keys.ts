@@ -1,4 +1,4 @@
-import type { GaloisKeys, PublicKey, RelinKeys } from 'node-seal';
+import type { Encryptor, GaloisKeys, PublicKey, RelinKeys } from 'node-seal';
 import { verifySection } from '../../core/artifact/container.ts';
 import { readArtifact, type Artifact, type EvaluationKeysHeader } from '../../core/artifact/headers.ts';
 import { evaluationKeysId } from '../../core/artifact/ids.ts';
@@ -9,8 +9,8 @@ import { sha256 } from '../digest.ts';
 
 /** Evaluation keys of one key set for one parameter set; public, owned by the cache that loaded them. */
 export interface EvaluationKeySet extends Disposable {
-  /** Encryptions of zero that re-randomize results. */
-  readonly publicKey: PublicKey;
+  /** Under the public key: its encryptions re-randomize results. */
+  readonly encryptor: Encryptor;
   readonly relinearizationKeys: RelinKeys | undefined;
   readonly galoisKeys: GaloisKeys | undefined;
 }
@@ -38,6 +38,7 @@ export function loadEvaluationKeys(
   const publicKey = loadKey(he, artifact, { name: keySection.publicKey(id), key: unwind.use(new he.seal.PublicKey()) });
   if (publicKey === undefined)
     throw new AppError('artifact.unreadable', `The evaluation keys hold nothing for the parameters ${id}.`, { file });
+  const encryptor = unwind.use(new he.seal.Encryptor(he.context, publicKey));
   const relinearizationKeys = loadKey(he, artifact, {
     name: keySection.relinearization(id),
     key: unwind.use(new he.seal.RelinKeys()),
@@ -45,7 +46,7 @@ export function loadEvaluationKeys(
   const galoisKeys = loadKey(he, artifact, { name: keySection.galois(id), key: unwind.use(new he.seal.GaloisKeys()) });
   const owned = unwind.move();
   return {
-    publicKey,
+    encryptor,
     relinearizationKeys,
     galoisKeys,
     [Symbol.dispose]: () => {
