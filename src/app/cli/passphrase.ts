@@ -1,10 +1,13 @@
-import { open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../../core/error.ts';
-import { toIoError } from '../../io/errors.ts';
+import { systemCode, toIoError } from '../../io/errors.ts';
 import type { AskPassphrase } from '../../service/environment.ts';
 import type { Output } from './output.ts';
 
 const maxFileBytes = 64 * 1024;
+const pollMs = 50;
 
 export interface PassphraseOptions {
   /** What SEALPOINT_PASSPHRASE held. */
@@ -20,7 +23,7 @@ const threeWays = 'Answer the prompt on a terminal, set SEALPOINT_PASSPHRASE, or
 export function passphraseSource(options: PassphraseOptions): AskPassphrase {
   return async ({ purpose, confirm }) => {
     options.signal.throwIfAborted();
-    if (options.passphraseFile !== undefined) return notEmpty(await unlessAborted(firstLine(options.passphraseFile), options.signal), purpose);
+    if (options.passphraseFile !== undefined) return notEmpty(await firstLine(options.passphraseFile, options.signal), purpose);
     if (options.passphrase !== undefined) return notEmpty(options.passphrase, purpose);
     if (!process.stdin.isTTY || !process.stderr.isTTY) {
       throw new AppError('usage.no-passphrase', `A passphrase is needed (${purpose}), and there is no terminal to ask on.`, { hint: threeWays });
@@ -38,25 +41,38 @@ function notEmpty(passphrase: string, purpose: string): string {
   throw new AppError('usage.no-passphrase', `The passphrase is empty (${purpose}).`, { hint: threeWays });
 }
 
-/** A pipe may keep its reader waiting for ever, and reading it cannot be called off: the wait can. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
-}
-
-async function firstLine(file: string): Promise<string> {
+/**
+ * Files and pipes, such as a shell's `<(command)`. Without blocking: a read that waits for a pipe's writer cannot be called off, and would
+ * hold up even the end of the process.
+ */
+async function firstLine(file: string, signal: AbortSignal): Promise<string> {
+  const buffer = Buffer.alloc(maxFileBytes);
   try {
-    await using handle = await open(file, 'r');
-    const buffer = Buffer.alloc(maxFileBytes);
-    const { bytesRead } = await handle.read(buffer, 0, maxFileBytes, null);
-    const [line = ''] = buffer.toString('utf8', 0, bytesRead).replace(/^\ufeff/u, '').split(/\r?\n/u);
-    buffer.fill(0);
+    await using handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    const isPipe = (await handle.stat()).isFIFO();
+    let length = 0;
+    while (length < maxFileBytes && !buffer.subarray(0, length).includes('\n')) {
+      const read = await readSome(handle, buffer.subarray(length));
+      if (read === 0 && !(isPipe && length === 0)) break;
+      length += read ?? 0;
+      if (read === undefined || read === 0) await sleep(pollMs, undefined, { signal });
+    }
+    const [line = ''] = buffer.toString('utf8', 0, length).replace(/^\ufeff/u, '').split(/\r?\n/u);
     return line;
   } catch (error) {
     throw toIoError(error, 'read', file);
+  } finally {
+    buffer.fill(0);
+  }
+}
+
+/** Bytes read; 0 at the end, or where a pipe has no writer yet; undefined where a writer has written nothing yet. */
+async function readSome(handle: FileHandle, buffer: Buffer): Promise<number | undefined> {
+  try {
+    return (await handle.read(buffer, 0, buffer.length, null)).bytesRead;
+  } catch (error) {
+    if (systemCode(error) === 'EAGAIN') return undefined;
+    throw error;
   }
 }
 
@@ -64,6 +80,8 @@ async function firstLine(file: string): Promise<string> {
 function promptHidden(purpose: string, { output, signal }: PassphraseOptions): Promise<string> {
   const { stdin, stderr } = process;
   output.clearProgress();
+  // Before the question: whoever answers at once is not to see it echoed.
+  stdin.setEncoding('utf8').setRawMode(true);
   stderr.write(`${purpose}: `);
   return new Promise((resolve, reject) => {
     const finish = (settle: () => void): void => {
@@ -83,7 +101,7 @@ function promptHidden(purpose: string, { output, signal }: PassphraseOptions): P
       }
     };
     signal.addEventListener('abort', onAbort, { once: true });
-    stdin.setEncoding('utf8').setRawMode(true).resume().on('data', onData);
+    stdin.on('data', onData).resume();
   });
 }
 
