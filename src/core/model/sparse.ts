@@ -13,10 +13,10 @@ export const maxEntries = 2 ** 25;
 
 /** Collects a matrix row by row: `add` entries in any order of columns, then `endRow`. */
 export interface RowBuilder {
-  add(column: number, value: number): void;
-  endRow(): void;
+  readonly add: (column: number, value: number) => void;
+  readonly endRow: () => void;
   /** @throws AppError `model.unsupported` when the matrix got more than `maxEntries` entries. */
-  finish(): SparseMatrix;
+  readonly finish: () => SparseMatrix;
 }
 
 /** Zeros are left out; entries of one row at the same column are added. Memory: the entries, doubled while growing. */
@@ -112,6 +112,7 @@ export function toDense(matrix: SparseMatrix): Float64Array {
   return dense;
 }
 
+/** Ones on the diagonal. */
 export function identityMatrix(size: number): SparseMatrix {
   const matrix = emptyMatrix(size, size, size);
   for (let i = 0; i < size; i += 1) {
@@ -198,6 +199,7 @@ export function stackRows(matrices: readonly SparseMatrix[]): SparseMatrix {
   return builder.finish();
 }
 
+/** Rows become columns; cost: one pass over the entries. */
 export function transpose(matrix: SparseMatrix): SparseMatrix {
   const result = emptyMatrix(matrix.columns, matrix.rows, matrix.values.length);
   for (const column of matrix.columnIndex) result.rowStart[column + 1] = (result.rowStart[column + 1] ?? 0) + 1;

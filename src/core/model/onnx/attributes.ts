@@ -15,6 +15,7 @@ export interface Attributes {
   tensor(name: string): OnnxTensor | undefined;
 }
 
+/** Reads a node's attributes; a name given twice means the last. */
 export function attributesOf(node: OnnxNode): Attributes {
   const byName = new Map(node.attributes.map((attribute) => [attribute.name, attribute]));
   // An empty list and an absent one look alike in the file, and mean the same.
@@ -41,10 +42,12 @@ export function describeNode(node: OnnxNode): string {
   return `node ${JSON.stringify(name)} (${node.domain === '' ? '' : `${node.domain}.`}${node.operator})`;
 }
 
+/** What has no encrypted form, with the node and advice. */
 export function unsupported(node: OnnxNode, why: string, hint?: string): AppError {
   return new AppError('model.unsupported', `The ${describeNode(node)} cannot be used: ${why}.`, { hint });
 }
 
+/** What contradicts itself, with the node. */
 export function invalid(node: OnnxNode, why: string): AppError {
   return new AppError('model.invalid', `The ${describeNode(node)} is not valid: ${why}.`, {
     hint: 'The file is damaged or was written by a faulty exporter; export the model again.',

@@ -129,6 +129,7 @@ export function mapTensor(
   return fromAffine(base, map);
 }
 
+/** An affine map of the columns (or of a layer) under a shape; borrowed, not copied. */
 export function fromAffine(base: Affine, { dims, batch }: Shape): TensorValue {
   return { kind: 'tensor', dims, batch, base, fn: unchanged, truncated: false };
 }
@@ -182,10 +183,8 @@ function selectConstant(
   }
   const numbers = value.numbers();
   return numberConstant(
-    value.name,
-    dims,
+    { name: value.name, dims, type: value.type },
     Float64Array.from(map, (from) => (from < 0 ? fill : (numbers[from] ?? 0))),
-    value.type,
   );
 }
 
@@ -201,10 +200,12 @@ export function checkEntries({ node }: NodeContext, count: number): void {
     throw unsupported(node, 'it has more than 33 million weights when written as a matrix', 'Use a smaller network.');
 }
 
+/** What a layer is called after the node: its name, or that of its first output. */
 export function nameOf(node: OnnxNode): string {
   return node.name === '' ? (node.outputs[0] ?? node.operator) : node.name;
 }
 
+/** How messages call a value. */
 export function kindName(value: Value): string {
   const names = {
     constant: 'a constant',

@@ -23,12 +23,19 @@ export interface Elementwise {
 
 export const unchanged: Elementwise = { plain: [0, 1], factor: [0], atom: undefined, name: '' };
 
+/** The same value whatever t is. */
 export function constantFunction(value: number): Elementwise {
   return { plain: [value], factor: [0], atom: undefined, name: '' };
 }
 
+/** Whether it is t itself. */
 export function isUnchanged(fn: Elementwise): boolean {
   return fn.atom === undefined && fn.plain.length === 2 && fn.plain[0] === 0 && fn.plain[1] === 1;
+}
+
+/** Equal but for the names of nodes. */
+export function sameFunction(a: Elementwise, b: Elementwise): boolean {
+  return JSON.stringify([a.plain, a.factor, a.atom]) === JSON.stringify([b.plain, b.factor, b.atom]);
 }
 
 /** The sum, or undefined when it has two different atoms. */
@@ -63,10 +70,12 @@ export function applyAtom(
   return { plain: [0], factor: [1], atom: { kind, slope: options.slope ?? 0, argument: fn.plain }, name: options.name };
 }
 
+/** p + q. */
 export function addPolynomials(a: Polynomial, b: Polynomial): Polynomial {
   return trimmed(Array.from({ length: Math.max(a.length, b.length) }, (_, i) => (a[i] ?? 0) + (b[i] ?? 0)));
 }
 
+/** p · q. */
 export function multiplyPolynomials(a: Polynomial, b: Polynomial): Polynomial {
   const product = new Array<number>(a.length + b.length - 1).fill(0);
   for (const [i, x] of a.entries()) for (const [j, y] of b.entries()) product[i + j] = (product[i + j] ?? 0) + x * y;

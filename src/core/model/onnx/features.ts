@@ -41,6 +41,7 @@ export interface FeatureTable {
   add(seed: FeatureSeed): number;
 }
 
+/** An empty table, for one graph. */
 export function featureTable(): FeatureTable {
   const known = new Map<string, number>();
   const seeds: FeatureSeed[] = [];

@@ -151,8 +151,10 @@ function chainOf(layers: readonly (AffineLayer | ActivationLayer)[]): AffineChai
   for (const layer of layers) if (layer.kind === 'affine') checkFinite(layer);
   const affine = layers.filter((layer) => layer.kind === 'affine');
   const inputs = affine[0]?.matrix.columns ?? 0;
-  if (inputs === 0) throw new AppError('model.invalid', 'The outputs of the model do not depend on its inputs.');
-  return { kind: 'affine-chain', inputs, outputs: affine.at(-1)?.matrix.rows ?? 0, layers };
+  const outputs = affine.at(-1)?.matrix.rows ?? 0;
+  if (inputs === 0 || outputs === 0)
+    throw new AppError('model.invalid', 'The outputs of the model do not depend on its inputs.');
+  return { kind: 'affine-chain', inputs, outputs, layers };
 }
 
 function checkFinite({ name, matrix, bias }: AffineLayer): void {

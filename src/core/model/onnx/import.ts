@@ -1,7 +1,9 @@
 import { AppError, toAppError } from '../../error.ts';
 import type { Model } from '../ir.ts';
+import { maxEntries } from '../sparse.ts';
 import { finishModel } from './finish.ts';
 import { type OnnxFile, type OnnxGraph, readOnnxFile } from './proto.ts';
+import { sizeOf } from './shape.ts';
 import type { ReadExternal } from './tensor.ts';
 import { walkGraph } from './walk.ts';
 
@@ -53,6 +55,14 @@ function checkedGraph({ graph, opsets, irVersion }: OnnxFile): OnnxGraph {
     throw new AppError('model.unsupported', 'The model has sparse weights, which are not supported.', {
       hint: 'Export it with dense weights.',
     });
+  }
+  const weights = graph.initializers.reduce((sum, { dims }) => sum + (dims.length < 2 ? 0 : sizeOf(dims)), 0);
+  if (weights > maxEntries) {
+    throw new AppError(
+      'model.unsupported',
+      `The model has ${String(Math.round(weights / 1e6))} million weights; 33 million is the most.`,
+      { hint: 'Networks of this size cannot be evaluated encrypted; use a smaller one.' },
+    );
   }
   return graph;
 }

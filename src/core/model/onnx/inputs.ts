@@ -1,4 +1,5 @@
 import { AppError } from '../../error.ts';
+import type { ModelColumn } from '../ir.ts';
 import { identityMatrix } from '../sparse.ts';
 import { attributesOf } from './attributes.ts';
 import { type Shape, fromAffine } from './context.ts';
@@ -8,6 +9,7 @@ import { sizeOf } from './shape.ts';
 import { type Affine, type Value, columnSource } from './value.ts';
 
 const textType = 8;
+const doubleType = 11;
 const float32Types: ReadonlySet<number> = new Set([1, 10, 16]);
 const wholeTypes: ReadonlySet<number> = new Set([2, 3, 4, 5, 6, 7, 9, 12, 13]);
 /** What exporters call a single input when nobody gives it a name. */
@@ -37,31 +39,31 @@ export function inputValue(input: OnnxValueInfo, graph: OnnxGraph, features: Fea
       'model.unsupported',
       `The input ${JSON.stringify(input.name)} has more than a million numbers a record.`,
     );
-  const isText = input.elementType === textType;
-  const named = width === 1 && (dataInputs(graph).length > 1 || !anonymous.test(input.name));
-  const columns = Array.from(
-    { length: width },
-    () => features.columns.push({ ...(named ? { name: input.name } : {}), type: isText ? 'text' : 'number' }) - 1,
-  );
-  if (isText) return { kind: 'text', ...shape, columns };
   const type = input.elementType ?? 1;
-  if (wholeTypes.has(type)) for (const column of columns) features.wholeColumns.add(column);
-  else if (type !== 11 && !float32Types.has(type))
+  const named = width === 1 && (dataInputs(graph).length > 1 || !anonymous.test(input.name));
+  const column: ModelColumn = { ...(named ? { name: input.name } : {}), type: type === textType ? 'text' : 'number' };
+  const columns = Array.from({ length: width }, () => features.columns.push(column) - 1);
+  if (type === textType) return { kind: 'text', ...shape, columns };
+  if (type !== doubleType && !float32Types.has(type) && !wholeTypes.has(type))
     throw new AppError(
       'model.unsupported',
       `The input ${JSON.stringify(input.name)} has the element type ${String(type)}, which is not supported.`,
     );
+  if (wholeTypes.has(type)) for (const whole of columns) features.wholeColumns.add(whole);
+  return fromAffine(columnsAsTheyAre(features, columns, float32Types.has(type)), shape);
+}
+
+function columnsAsTheyAre(features: FeatureTable, columns: readonly number[], float32: boolean): Affine {
+  const width = columns.length;
   const first = features.seeds.length;
-  for (const column of columns)
-    features.add({ kind: 'number', column, missing: undefined, float32: float32Types.has(type) });
+  for (const column of columns) features.add({ kind: 'number', column, missing: undefined, float32 });
   const identity = identityMatrix(width);
   const matrix = {
     ...identity,
     columns: first + width,
     columnIndex: identity.columnIndex.map((column) => column + first),
   };
-  const base: Affine = { source: columnSource, matrix, bias: new Float64Array(width), names: [] };
-  return fromAffine(base, shape);
+  return { source: columnSource, matrix, bias: new Float64Array(width), names: [] };
 }
 
 /** The first of several axes counts records, and so does a lone axis of open length. */
@@ -116,35 +118,43 @@ function inferredWidth(name: string, graph: OnnxGraph): number | undefined {
   return atLeast;
 }
 
-function statedWidth(
-  node: OnnxNode,
-  dims: ReadonlyMap<string, readonly number[]>,
-): { readonly count: number; readonly exact: boolean } | undefined {
-  const attributes = attributesOf(node);
-  const second = dims.get(node.inputs[1] ?? '');
-  const length = (name: string): number => attributes.floats(name)?.length ?? 0;
-  const exactly = (count: number): { count: number; exact: boolean } | undefined =>
-    Number.isInteger(count) && count > 1 ? { count, exact: true } : undefined;
-  switch (node.operator) {
-    case 'Scaler':
-      return exactly(Math.max(length('offset'), length('scale')));
-    case 'Imputer':
-      return exactly(length('imputed_value_floats'));
-    case 'LinearClassifier':
-      return exactly(length('coefficients') / Math.max(1, length('intercepts')));
-    case 'LinearRegressor':
-      return exactly(length('coefficients') / attributes.int('targets', 1));
-    case 'MatMul':
-      return exactly(second?.[0] ?? 0);
-    case 'Gemm':
-      return exactly(second?.[attributes.int('transB', 0) === 0 ? 0 : 1] ?? 0);
-    case 'TreeEnsembleClassifier':
-    case 'TreeEnsembleRegressor':
-      return {
-        count: (attributes.ints('nodes_featureids') ?? []).reduce((most, id) => Math.max(most, id + 1), 1),
-        exact: false,
-      };
-    default:
-      return undefined;
-  }
+interface Width {
+  readonly count: number;
+  /** Else it is at least that many. */
+  readonly exact: boolean;
 }
+
+type Dims = ReadonlyMap<string, readonly number[]>;
+
+function statedWidth(node: OnnxNode, dims: Dims): Width | undefined {
+  const width = Object.hasOwn(statedWidths, node.operator) ? statedWidths[node.operator]?.(node, dims) : undefined;
+  return width !== undefined && Number.isInteger(width.count) && width.count > 1 ? width : undefined;
+}
+
+function lengthOf(node: OnnxNode, name: string): number {
+  return attributesOf(node).floats(name)?.length ?? 0;
+}
+
+function weightAxis(node: OnnxNode, dims: Dims, axis: number): Width {
+  return exactly(dims.get(node.inputs[1] ?? '')?.[axis] ?? 0);
+}
+
+function exactly(count: number): Width {
+  return { count, exact: true };
+}
+
+function largestFeature(node: OnnxNode): Width {
+  const ids = attributesOf(node).ints('nodes_featureids') ?? [];
+  return { count: ids.reduce((most, id) => Math.max(most, id + 1), 1), exact: false };
+}
+
+const statedWidths: Readonly<Record<string, (node: OnnxNode, dims: Dims) => Width>> = {
+  Scaler: (node) => exactly(Math.max(lengthOf(node, 'offset'), lengthOf(node, 'scale'))),
+  Imputer: (node) => exactly(lengthOf(node, 'imputed_value_floats')),
+  LinearClassifier: (node) => exactly(lengthOf(node, 'coefficients') / Math.max(1, lengthOf(node, 'intercepts'))),
+  LinearRegressor: (node) => exactly(lengthOf(node, 'coefficients') / attributesOf(node).int('targets', 1)),
+  MatMul: (node, dims) => weightAxis(node, dims, 0),
+  Gemm: (node, dims) => weightAxis(node, dims, attributesOf(node).int('transB', 0) === 0 ? 0 : 1),
+  TreeEnsembleClassifier: largestFeature,
+  TreeEnsembleRegressor: largestFeature,
+};

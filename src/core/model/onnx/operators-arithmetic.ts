@@ -18,6 +18,7 @@ import {
   type Elementwise,
   addFunctions,
   addPolynomials,
+  sameFunction,
   multiplyPolynomials,
   constantFunction,
   multiplyFunctions,
@@ -46,7 +47,7 @@ export const arithmeticOperators: Readonly<Record<string, Operator>> = {
 };
 
 function scalar(value: number): Constant {
-  return numberConstant('', [], Float64Array.of(value), 'float');
+  return numberConstant({ name: '', dims: [], type: 'float' }, Float64Array.of(value));
 }
 
 function binary(context: NodeContext, sign: Sign): Value {
@@ -92,15 +93,10 @@ function withConstant(
 ): TensorValue {
   const numbers = finiteNumbers(constant);
   const shape = stretch(context, [tensor, { dims: constant.dims, batch: -1 }]);
-  const value = numbers[0] ?? 0;
-  const isNumber = numbers.every((number) => number === value) && sizeOf(shape.dims) === sizeOf(tensor.dims);
   if (sign === 'Div' && numbers.includes(0)) throw invalid(context.node, 'it divides by zero');
-  if (isNumber) {
-    const fn = isProduct(sign)
-      ? multiplyFunctions(tensor.fn, constantFunction(sign === 'Div' ? 1 / value : value))
-      : addFunctions(tensor.fn, constantFunction(sign === 'Sub' ? -value : value));
-    if (fn !== undefined) return { ...tensor, ...shape, fn };
-  }
+  const isNumber = numbers.every((number) => number === numbers[0]) && sizeOf(shape.dims) === sizeOf(tensor.dims);
+  const fn = isNumber ? withNumber(tensor.fn, sign, numbers[0] ?? 0) : undefined;
+  if (fn !== undefined) return { ...tensor, ...shape, fn };
   const map = broadcastMap(constant.dims, shape.dims);
   const all = Float64Array.from(map, (from) => signed(sign, numbers[from] ?? 0));
   const base = settleAt(context, stretched(context, tensor, shape));
@@ -109,6 +105,11 @@ function withConstant(
     ? { ...base, names, matrix: scaleRows(base.matrix, all), bias: base.bias.map((x, i) => x * (all[i] ?? 0)) }
     : { ...base, names, bias: base.bias.map((x, i) => x + (all[i] ?? 0)) };
   return fromAffine(affine, shape);
+}
+
+function withNumber(fn: Elementwise, sign: Sign, value: number): Elementwise | undefined {
+  const constant = constantFunction(signed(sign, value));
+  return isProduct(sign) ? multiplyFunctions(fn, constant) : addFunctions(fn, constant);
 }
 
 function isProduct(sign: Sign): boolean {
@@ -205,9 +206,10 @@ function reciprocal({ node }: NodeContext, tensor: TensorValue): TensorValue {
 /** Probabilities of one class against the rest, divided by their sum. */
 function normalized(context: NodeContext): Outcome | undefined {
   const [a, b] = context.inputs;
-  if (a?.kind === 'outcome' && b?.kind === 'constant' && b.numbers().every((number) => number === 1)) return a;
-  if (a?.kind !== 'tensor' || b?.kind !== 'tensor' || b.totalOf === undefined) return undefined;
-  const isOwn = b.totalOf.base === a.base && JSON.stringify(b.totalOf.fn) === JSON.stringify(a.fn);
+  if (a?.kind === 'outcome')
+    return b?.kind === 'constant' && b.numbers().every((number) => number === 1) ? a : undefined;
+  if (a?.kind !== 'tensor' || b?.kind !== 'tensor') return undefined;
+  const isOwn = b.totalOf?.base === a.base && sameFunction(b.totalOf.fn, a.fn);
   return isOwn ? normalizeEnd(context, a, 'l1') : undefined;
 }
 
@@ -235,10 +237,8 @@ function onConstant(context: NodeContext, apply: (x: number) => number): Constan
   const value = inputAt(context, 0);
   if (value.kind !== 'constant') return undefined;
   return numberConstant(
-    value.name,
-    value.dims,
+    { name: value.name, dims: value.dims, type: value.type === 'integer' ? 'integer' : 'float' },
     Float64Array.from(value.numbers(), apply),
-    value.type === 'integer' ? 'integer' : 'float',
   );
 }
 
@@ -266,9 +266,7 @@ function foldConstants(context: NodeContext, sign: Sign, [a, b]: readonly [Const
   const [mapX, mapY] = [broadcastMap(a.dims, dims), broadcastMap(b.dims, dims)];
   const folded = Float64Array.from(mapX, (from, i) => folds[sign](x?.[from] ?? NaN, y?.[mapY[i] ?? 0] ?? NaN));
   return numberConstant(
-    `${a.name}, ${b.name}`,
-    dims,
+    { name: `${a.name}, ${b.name}`, dims, type },
     sign === 'Div' && type === 'integer' ? folded.map(Math.trunc) : folded,
-    type,
   );
 }

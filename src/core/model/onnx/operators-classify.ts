@@ -169,17 +169,19 @@ function svmScore(context: NodeContext, count: number): TensorValue {
   const tensor = featureRow(context);
   const width = sizeOf(tensor.dims);
   const coefficients = finiteFloats(context, 'coefficients') ?? [];
+  const weights = count === 0 ? coefficients : addedVectors(context, coefficients, width);
+  if (weights.length !== width || (count > 0 && coefficients.length !== count))
+    throw invalid(node, 'its coefficients do not fit');
+  const [bias = 0] = finiteFloats(context, 'rho') ?? [];
+  return applyRows(context, tensor, { count: 1, weights, bias: [bias] });
+}
+
+function addedVectors(context: NodeContext, coefficients: readonly number[], width: number): number[] {
   const vectors = finiteFloats(context, 'support_vectors') ?? [];
-  if (count > 0 && (vectors.length !== count * width || coefficients.length !== count))
-    throw invalid(node, 'its support vectors do not fit');
-  const weights =
-    count === 0
-      ? coefficients
-      : numbered(width).map((column) =>
-          coefficients.reduce((sum, c, i) => sum + c * (vectors[i * width + column] ?? 0), 0),
-        );
-  if (weights.length !== width) throw invalid(node, 'its coefficients do not fit');
-  return applyRows(context, tensor, { count: 1, weights, bias: [finiteFloats(context, 'rho')?.[0] ?? 0] });
+  if (vectors.length !== coefficients.length * width) throw invalid(context.node, 'its support vectors do not fit');
+  return numbered(width).map((column) =>
+    coefficients.reduce((sum, c, i) => sum + c * (vectors[i * width + column] ?? 0), 0),
+  );
 }
 
 function softmax(context: NodeContext): Outcome {

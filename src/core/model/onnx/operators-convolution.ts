@@ -1,3 +1,4 @@
+import type { SparseMatrix } from '../ir.ts';
 import { rowBuilder } from '../sparse.ts';
 import { invalid, unsupported } from './attributes.ts';
 import {
@@ -16,9 +17,9 @@ import {
 import { combine } from './operators-arithmetic.ts';
 import { axisIn, sizeOf, stridedMap, stridesOf } from './shape.ts';
 import { sumsToOne, underLink } from './outcome.ts';
-import { notFinite, numberConstant } from './tensor.ts';
+import { type NumberArray, notFinite, numberConstant } from './tensor.ts';
 import type { TensorValue, Value } from './value.ts';
-import { windowsOf } from './window.ts';
+import { type Windows, windowsOf } from './window.ts';
 
 /** Linear operators over images and other data with spatial axes. */
 export const convolutionOperators: Readonly<Record<string, Operator>> = {
@@ -48,9 +49,18 @@ function spatialAxes(tensor: TensorValue): number[] {
   return tensor.dims.flatMap((_, axis) => (axis >= 2 ? [axis] : []));
 }
 
-function convolution(context: NodeContext): TensorValue {
+interface Filters {
+  readonly channels: number;
+  readonly spatial: readonly number[];
+  readonly filters: number;
+  /** Channels that a filter reads. */
+  readonly depth: number;
+  readonly kernel: readonly number[];
+  readonly group: number;
+}
+
+function filtersOf(context: NodeContext, tensor: TensorValue): Filters {
   const { node, attributes } = context;
-  const tensor = imageAt(context);
   const [, channels = 1, ...spatial] = tensor.dims;
   const [filters = 0, depth = 0, ...kernel] = constantAt(context, 1).dims;
   const group = attributes.int('group', 1);
@@ -60,29 +70,49 @@ function convolution(context: NodeContext): TensorValue {
       `filters of shape [${constantAt(context, 1).dims.join(', ')}] in ${String(group)} groups do not fit an input of shape [${tensor.dims.join(', ')}]`,
     );
   }
-  const weights = weightsAt(context, 1);
-  const filterBias = context.inputs[2] === undefined ? new Float64Array(filters) : weightsAt(context, 2, filters);
+  return { channels, spatial, filters, depth, kernel, group };
+}
+
+function convolution(context: NodeContext): TensorValue {
+  const tensor = imageAt(context);
+  const shape = filtersOf(context, tensor);
+  const { filters, depth, spatial, kernel } = shape;
   const windows = windowsOf(context, spatial, kernel);
-  const [inputSize, outputSize, kernelSize] = [sizeOf(spatial), sizeOf(windows.dims), sizeOf(kernel)];
   const dims = [1, filters, ...windows.dims];
   checkSize(context, dims);
   checkEntries(context, filters * depth * windows.inputs.reduce((sum, window) => sum + window.length, 0));
+  const weights = weightsAt(context, 1);
+  const filterBias = context.inputs[2] === undefined ? new Float64Array(filters) : weightsAt(context, 2, filters);
+  const outputSize = sizeOf(windows.dims);
+  const bias = Float64Array.from(
+    { length: filters * outputSize },
+    (_, i) => filterBias[Math.floor(i / outputSize)] ?? 0,
+  );
+  const matrix = convolutionMatrix(shape, windows, weights);
+  return mapTensor(context, tensor, { dims, batch: tensor.batch, matrix, bias });
+}
+
+/** A row for each filter and position: the filter's weights where its window lies. */
+function convolutionMatrix(
+  { channels, spatial, filters, depth, kernel, group }: Filters,
+  windows: Windows,
+  weights: NumberArray,
+): SparseMatrix {
+  const [inputSize, kernelSize] = [sizeOf(spatial), sizeOf(kernel)];
   const builder = rowBuilder(channels * inputSize);
-  const bias = new Float64Array(filters * outputSize);
   for (let filter = 0; filter < filters; filter += 1) {
     const firstChannel = Math.floor((filter * group) / filters) * depth;
-    bias.fill(filterBias[filter] ?? 0, filter * outputSize, (filter + 1) * outputSize);
     for (const [at, window] of windows.inputs.entries()) {
       const taps = windows.taps[at] ?? window;
       for (let channel = 0; channel < depth; channel += 1) {
         const [from, weight] = [(firstChannel + channel) * inputSize, (filter * depth + channel) * kernelSize];
-        for (let i = 0; i < window.length; i += 1)
-          builder.add(from + (window[i] ?? 0), weights[weight + (taps[i] ?? 0)] ?? 0);
+        for (const [i, position] of window.entries())
+          builder.add(from + position, weights[weight + (taps[i] ?? 0)] ?? 0);
       }
       builder.endRow();
     }
   }
-  return mapTensor(context, tensor, { dims, batch: tensor.batch, matrix: builder.finish(), bias });
+  return builder.finish();
 }
 
 function averagePool(context: NodeContext): TensorValue {
@@ -112,19 +142,26 @@ function reduceNode(context: NodeContext, mean: boolean): Value {
   const { attributes, node } = context;
   const value = inputAt(context, 0);
   if (value.kind === 'outcome' && !mean && sumsToOne(value))
-    return numberConstant(nameOf(node), [1, 1], Float64Array.of(1), 'float');
+    return numberConstant({ name: nameOf(node), dims: [1, 1], type: 'float' }, Float64Array.of(1));
   const tensor = tensorAt(context, 0);
+  const axes = reducedAxes(context, tensor.dims.length);
+  if (axes.length === 0) return tensor;
+  const reduced = reduce(context, tensor, { axes, keep: attributes.int('keepdims', 1) !== 0, mean });
+  const isTotal = !mean && sizeOf(reduced.dims) === 1 && underLink(tensor).link === 'sigmoid';
+  return isTotal ? { ...reduced, totalOf: tensor } : reduced;
+}
+
+function reducedAxes(context: NodeContext, rank: number): readonly number[] {
+  const { attributes, node } = context;
   const stated = integersAt(context, 1) ?? attributes.ints('axes') ?? [];
-  if (stated.length === 0 && attributes.int('noop_with_empty_axes', 0) !== 0) return tensor;
-  const axes = stated.map((axis) => {
-    const positive = axisIn(axis, tensor.dims.length);
+  if (stated.length === 0 && attributes.int('noop_with_empty_axes', 0) === 0) {
+    return Array.from({ length: rank }, (_, axis) => axis);
+  }
+  return stated.map((axis) => {
+    const positive = axisIn(axis, rank);
     if (positive === undefined) throw invalid(node, `there is no axis ${String(axis)}`);
     return positive;
   });
-  const all = axes.length === 0 ? tensor.dims.map((_, axis) => axis) : axes;
-  const reduced = reduce(context, tensor, { axes: all, keep: attributes.int('keepdims', 1) !== 0, mean });
-  const isTotal = !mean && sizeOf(reduced.dims) === 1 && underLink(tensor).link === 'sigmoid';
-  return isTotal ? { ...reduced, totalOf: tensor } : reduced;
 }
 
 interface Reduction {
@@ -166,6 +203,6 @@ function batchNormalization(context: NodeContext): Value {
   const shifts = factors.map((factor, i) => (bias?.[i] ?? 0) - factor * (mean?.[i] ?? 0));
   const dims = [channels, ...tensor.dims.slice(2).map(() => 1)];
   const vector = (numbers: Float64Array) =>
-    numberConstant(node.name, tensor.dims.length < 2 ? [] : dims, numbers, 'float');
+    numberConstant({ name: node.name, dims: tensor.dims.length < 2 ? [] : dims, type: 'float' }, numbers);
   return combine(context, 'Add', [combine(context, 'Mul', [tensor, vector(factors)]), vector(shifts)]);
 }

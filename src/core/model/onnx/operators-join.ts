@@ -13,11 +13,11 @@ import {
   settleAt,
 } from './context.ts';
 import { complementaryPair } from './outcome.ts';
-import { type Elementwise, isUnchanged, unchanged } from './elementwise.ts';
+import { isUnchanged, sameFunction, unchanged } from './elementwise.ts';
 import { batchOf, pickAlong } from './operators-shape.ts';
 import { axisIn, sizeOf } from './shape.ts';
 import { type Constant, numberConstant, textConstant } from './tensor.ts';
-import type { Affine } from './value.ts';
+import type { Affine, TensorValue } from './value.ts';
 
 /** Operators that put values side by side. */
 export const joiningOperators: Readonly<Record<string, Operator>> = {
@@ -65,22 +65,26 @@ function joined(context: NodeContext, parts: readonly Selectable[]): Selectable 
   if (parts.every((part) => part.kind === 'text'))
     return { kind: 'text', dims, batch: -1, columns: parts.flatMap((part) => part.columns) };
   if (parts.every((part) => part.kind === 'constant')) return joinedConstants(context, parts, dims);
+  return joinedBranches(context, parts) ?? joinedAffines(context, parts, dims);
+}
+
+/** Branches that end in one function are one layer; undefined for others. */
+function joinedBranches(context: NodeContext, parts: readonly Selectable[]): Selectable | undefined {
   const [first] = parts;
-  if (
-    first?.kind === 'tensor' &&
-    !isUnchanged(first.fn) &&
-    parts.every((part) => part.kind === 'tensor' && sameFunction(part.fn, first.fn))
-  ) {
-    // Branches that end in one function are one layer.
-    const under = joined(
-      context,
-      parts.map((part) => (part.kind === 'tensor' ? { ...part, fn: unchanged } : part)),
-    );
-    return under.kind === 'tensor' ? { ...under, fn: first.fn } : under;
-  }
+  if (first?.kind !== 'tensor' || isUnchanged(first.fn)) return undefined;
+  if (!parts.every((part) => part.kind === 'tensor' && sameFunction(part.fn, first.fn))) return undefined;
+  const under = joined(
+    context,
+    parts.map((part) => (part.kind === 'tensor' ? { ...part, fn: unchanged } : part)),
+  );
+  return under.kind === 'tensor' ? { ...under, fn: first.fn } : under;
+}
+
+function joinedAffines(context: NodeContext, parts: readonly Selectable[], dims: readonly number[]): TensorValue {
   const affines = parts.map((part) => asAffine(context, part));
-  const source = affines.find((affine) => affine.source !== undefined)?.source;
-  if (source === undefined || affines.some((affine) => affine.source !== undefined && affine.source !== source)) {
+  const sources = new Set(affines.flatMap((affine) => affine.source ?? []));
+  const [source] = sources;
+  if (source === undefined || sources.size > 1) {
     throw unsupported(
       context.node,
       'it joins values from different depths of the network',
@@ -106,15 +110,9 @@ function joinedConstants({ node }: NodeContext, parts: readonly Constant[], dims
     );
   const type = parts.every((part) => part.type === 'integer') ? 'integer' : 'float';
   return numberConstant(
-    nameOf(node),
-    dims,
+    { name: nameOf(node), dims, type },
     Float64Array.from(parts.flatMap((part) => Array.from(part.numbers()))),
-    type,
   );
-}
-
-function sameFunction(a: Elementwise, b: Elementwise): boolean {
-  return JSON.stringify([a.plain, a.factor, a.atom]) === JSON.stringify([b.plain, b.factor, b.atom]);
 }
 
 /** A constant has no source of its own and fits to any. */
@@ -160,14 +158,24 @@ function pad(context: NodeContext): Selectable {
   const axes = integersAt(context, 3) ?? value.dims.map((_, axis) => axis);
   for (const [i, stated] of axes.entries()) {
     const [before = 0, after = 0] = [pads[i], pads[i + axes.length]];
-    if (before === 0 && after === 0) continue;
-    const axis = axisIn(stated, value.dims.length);
-    if (axis === undefined || before < 0 || after < 0) throw unsupported(context.node, 'it cuts elements off');
-    checkSize(context, [...value.dims, before + after]);
-    const picks = Array.from({ length: before + (value.dims[axis] ?? 1) + after }, (_, at) =>
-      at < before || at >= before + (value.dims[axis] ?? 1) ? -1 : at - before,
-    );
-    value = pickAlong(context, value, { axis, picks, fill });
+    if (before < 0 || after < 0) throw unsupported(context.node, 'it cuts elements off');
+    if (before + after > 0) value = padAxis(context, value, { stated, before, after, fill });
   }
   return value;
+}
+
+interface AxisPadding {
+  readonly stated: number;
+  readonly before: number;
+  readonly after: number;
+  readonly fill: number;
+}
+
+function padAxis(context: NodeContext, value: Selectable, { stated, before, after, fill }: AxisPadding): Selectable {
+  const axis = axisIn(stated, value.dims.length);
+  if (axis === undefined) throw invalid(context.node, `there is no axis ${String(stated)}`);
+  checkSize(context, [...value.dims, before + after]);
+  const along = value.dims[axis] ?? 1;
+  const picks = Array.from({ length: before + along + after }, (_, at) => (at - before < along ? at - before : -1));
+  return pickAlong(context, value, { axis, picks, fill });
 }

@@ -72,10 +72,8 @@ function turnConstant(constant: Constant): Constant {
   const numbers = finiteNumbers(constant);
   const map = stridedMap([columns, rows], [1, columns]);
   return numberConstant(
-    constant.name,
-    [columns, rows],
+    { name: constant.name, dims: [columns, rows], type: 'float' },
     Float64Array.from(map, (from) => numbers[from] ?? 0),
-    'float',
   );
 }
 
@@ -129,14 +127,12 @@ function gemm(context: NodeContext): Value {
     beta === 1
       ? addend
       : numberConstant(
-          addend.name,
-          addend.dims,
+          { name: addend.name, dims: addend.dims, type: 'float' },
           Float64Array.from(numbers, (value) => value * beta),
-          'float',
         );
   return combine(context, 'Add', [product, scaled]);
 }
 
 function number(value: number): Constant {
-  return numberConstant('', [], Float64Array.of(value), 'float');
+  return numberConstant({ name: '', dims: [], type: 'float' }, Float64Array.of(value));
 }

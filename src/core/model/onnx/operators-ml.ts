@@ -4,6 +4,7 @@ import {
   type NodeContext,
   type Operator,
   type Selectable,
+  type Shape,
   constantAt,
   finiteFloats,
   fromAffine,
@@ -41,7 +42,7 @@ function scaler(context: NodeContext): Value {
     const floats = finiteFloats(context, name) ?? [fallback];
     if (floats.length !== 1 && floats.length !== width)
       throw invalid(context.node, `its ${name} has ${String(floats.length)} numbers for ${String(width)} columns`);
-    return numberConstant(name, floats.length === 1 ? [] : [width], Float64Array.from(floats), 'float');
+    return numberConstant({ name, dims: floats.length === 1 ? [] : [width], type: 'float' }, Float64Array.from(floats));
   };
   const shifted = combine(context, 'Sub', [tensorAt(context, 0), vector('offset', 0)]);
   return combine(context, 'Mul', [shifted, vector('scale', 1)]);
@@ -64,12 +65,11 @@ function seedAt({ features, node }: NodeContext, feature: number): FeatureSeed {
 function fromFeatures(
   context: NodeContext,
   rows: readonly (readonly (readonly [feature: number, factor: number])[])[],
-  dims: readonly number[],
-  batch: number,
+  shape: Shape,
 ): TensorValue {
   const triplets = rows.flatMap((row, i) => row.map(([column, value]) => ({ row: i, column, value })));
   const matrix = fromTriplets(triplets, rows.length, context.features.seeds.length);
-  return fromAffine({ source: columnSource, matrix, bias: new Float64Array(rows.length), names: [] }, { dims, batch });
+  return fromAffine({ source: columnSource, matrix, bias: new Float64Array(rows.length), names: [] }, shape);
 }
 
 function imputer(context: NodeContext): Value {
@@ -87,7 +87,7 @@ function imputer(context: NodeContext): Value {
   const rows = featuresOf(context, value).map((feature, i) =>
     imputed(context, seedAt(context, feature), { fill: fills[i % fills.length] ?? 0, replaced }),
   );
-  return { ...fromFeatures(context, rows, value.dims, value.batch), truncated: value.truncated };
+  return { ...fromFeatures(context, rows, value), truncated: value.truncated };
 }
 
 function imputed(
@@ -124,7 +124,7 @@ function oneHot(context: NodeContext): Value {
   const rows = columns.flatMap((column) =>
     categories.map((category): [number, number][] => [[features.add({ kind: 'one-hot', column, category }), 1]]),
   );
-  return fromFeatures(context, rows, [...value.dims, categories.length], value.batch);
+  return fromFeatures(context, rows, { dims: [...value.dims, categories.length], batch: value.batch });
 }
 
 /** The column that each element is, unchanged. */
@@ -168,7 +168,7 @@ function labelEncoder(context: NodeContext): Value {
       1,
     ],
   ]);
-  return fromFeatures(context, rows, value.dims, value.batch);
+  return fromFeatures(context, rows, value);
 }
 
 function isFiniteNumber(value: ClassLabel): boolean {

@@ -1,3 +1,4 @@
+import type { AppError } from '../../error.ts';
 import type { ClassLabel } from '../ir.ts';
 import { invalid, unsupported } from './attributes.ts';
 import {
@@ -46,14 +47,12 @@ function passEnd(context: NodeContext): Value | undefined {
 function sliceEnd(context: NodeContext): Value | undefined {
   const value = passEnd(context);
   if (value?.kind !== 'outcome') return value;
-  const [starts, ends] = [
-    integersAt(context, 1) ?? context.attributes.ints('starts'),
-    integersAt(context, 2) ?? context.attributes.ints('ends'),
-  ];
-  const isSecond = starts?.length === 1 && starts[0] === 1 && (ends?.[0] ?? 0) >= 2;
+  const [only, ...others] = slicesOf(context);
+  const isSecond = only?.start === 1 && only.end >= 2 && others.length === 0;
   return (isSecond ? secondProbability(context, value) : undefined) ?? value;
 }
 
+/** Which axis counts records; -1 when there is none. */
 export function batchOf(value: Selectable): number {
   return value.kind === 'constant' ? -1 : value.batch;
 }
@@ -64,36 +63,54 @@ function constantNode(context: NodeContext): Constant {
   const tensor = attributes.tensor('value');
   if (tensor !== undefined) return readConstant(tensor.name === '' ? { ...tensor, name } : tensor, readExternal);
   if (attributes.has('value_float'))
-    return numberConstant(name, [], Float64Array.of(attributes.float('value_float', 0)), 'float');
+    return numberConstant({ name, dims: [], type: 'float' }, Float64Array.of(attributes.float('value_float', 0)));
   if (attributes.has('value_int'))
-    return numberConstant(name, [], Float64Array.of(attributes.int('value_int', 0)), 'integer');
+    return numberConstant({ name, dims: [], type: 'integer' }, Float64Array.of(attributes.int('value_int', 0)));
   if (attributes.has('value_string')) return textConstant(name, [], [attributes.text('value_string', '')]);
   const floats = attributes.floats('value_floats');
-  if (floats !== undefined) return numberConstant(name, [floats.length], Float64Array.from(floats), 'float');
+  if (floats !== undefined)
+    return numberConstant({ name, dims: [floats.length], type: 'float' }, Float64Array.from(floats));
   const ints = attributes.ints('value_ints');
-  if (ints !== undefined) return numberConstant(name, [ints.length], Float64Array.from(ints), 'integer');
+  if (ints !== undefined)
+    return numberConstant({ name, dims: [ints.length], type: 'integer' }, Float64Array.from(ints));
   const texts = attributes.texts('value_strings');
   if (texts !== undefined) return textConstant(name, [texts.length], texts);
   throw unsupported(node, 'its kind of value is not known');
 }
 
+const textType = 8;
 const wholeTypes: ReadonlySet<number> = new Set([2, 3, 4, 5, 6, 7, 12, 13]);
 const floatTypes: ReadonlySet<number> = new Set([1, 10, 11, 16]);
 
 function castValue(context: NodeContext): Value {
   const value = inputAt(context, 0);
   const to = context.attributes.int('to', 0);
-  if (value.kind === 'outcome') return value;
-  if (value.kind === 'label') return to === 8 ? { ...value, classes: value.classes.map(String) } : value;
-  if (value.kind === 'constant') return castConstant(context, value, to);
-  if (value.kind === 'text' && to === 8) return value;
-  if (value.kind === 'tensor' && floatTypes.has(to)) return value;
-  if (value.kind === 'tensor' && wholeTypes.has(to))
-    return { ...value, truncated: value.truncated || !isWhole(context, value) };
+  switch (value.kind) {
+    case 'outcome':
+      return value;
+    case 'label':
+      return to === textType ? { ...value, classes: value.classes.map(String) } : value;
+    case 'constant':
+      return castConstant(context, value, to);
+    case 'text':
+      if (to === textType) return value;
+      throw noCast(context);
+    case 'tensor':
+      return castTensor(context, value, to);
+  }
+}
+
+function castTensor(context: NodeContext, value: TensorValue, to: number): Value {
+  if (floatTypes.has(to)) return value;
+  if (wholeTypes.has(to)) return { ...value, truncated: value.truncated || !isWhole(context, value) };
   // A sum of sigmoids is never zero.
-  if (value.kind === 'tensor' && value.totalOf !== undefined && to === 9)
-    return numberConstant(nameOf(context.node), value.dims, Float64Array.of(1), 'integer');
-  throw unsupported(context.node, 'it changes data to a type that is not supported (text to numbers, or to booleans)');
+  if (value.totalOf !== undefined && to === 9)
+    return numberConstant({ name: nameOf(context.node), dims: value.dims, type: 'integer' }, Float64Array.of(1));
+  throw noCast(context);
+}
+
+function noCast({ node }: NodeContext): AppError {
+  return unsupported(node, 'it changes data to a type that is not supported (text to numbers, or to booleans)');
 }
 
 function isWhole({ features }: NodeContext, value: TensorValue): boolean {
@@ -106,18 +123,18 @@ function castConstant({ node }: NodeContext, value: Constant, to: number): Const
   const numbers = (): Float64Array =>
     value.type === 'text' ? Float64Array.from(value.texts(), Number) : Float64Array.from(value.numbers());
   if (floatTypes.has(to))
-    return value.type === 'float' ? value : numberConstant(value.name, value.dims, numbers(), 'float');
+    return value.type === 'float'
+      ? value
+      : numberConstant({ name: value.name, dims: value.dims, type: 'float' }, numbers());
   if (to === 9)
     return numberConstant(
-      value.name,
-      value.dims,
+      { name: value.name, dims: value.dims, type: 'integer' },
       numbers().map((x) => (x === 0 ? 0 : 1)),
-      'integer',
     );
   if (wholeTypes.has(to))
     return value.type === 'integer'
       ? value
-      : numberConstant(value.name, value.dims, numbers().map(Math.trunc), 'integer');
+      : numberConstant({ name: value.name, dims: value.dims, type: 'integer' }, numbers().map(Math.trunc));
   if (to !== 8) throw unsupported(node, 'it changes a constant to a type that is not supported');
   return value.type === 'text' ? value : textConstant(value.name, value.dims, Array.from(numbers(), String));
 }
@@ -128,7 +145,7 @@ function shapeOf(context: NodeContext): Constant {
   const dims = value.dims.map((dim, axis) => (axis === batch ? (context.fixedBatch ?? NaN) : dim));
   const end = context.attributes.int('end', dims.length);
   const part = dims.slice(context.attributes.int('start', 0), end);
-  return numberConstant(nameOf(context.node), [part.length], Float64Array.from(part), 'integer');
+  return numberConstant({ name: nameOf(context.node), dims: [part.length], type: 'integer' }, Float64Array.from(part));
 }
 
 function reshaped(value: Selectable, { dims, batch }: Shape): Selectable {
@@ -258,27 +275,35 @@ export function lookUp(names: Constant, classes: readonly ClassLabel[]): ClassLa
 }
 
 function slice(context: NodeContext): Selectable {
-  const { attributes } = context;
   let value = selectableAt(context, 0);
-  const starts = integersAt(context, 1) ?? attributes.ints('starts') ?? [];
-  const ends = integersAt(context, 2) ?? attributes.ints('ends') ?? [];
-  const axes = integersAt(context, 3) ?? attributes.ints('axes') ?? starts.map((_, i) => i);
-  const steps = integersAt(context, 4) ?? starts.map(() => 1);
-  for (const [i, stated] of axes.entries()) {
-    const axis = axisIn(stated, value.dims.length);
+  for (const part of slicesOf(context)) {
+    const axis = axisIn(part.axis, value.dims.length);
     if (axis === undefined) throw invalid(context.node, 'there is no such axis');
-    const picks = slicePicks({ start: starts[i] ?? 0, end: ends[i] ?? 0, step: steps[i] ?? 1 }, value.dims[axis] ?? 1);
+    const picks = slicePicks(part, value.dims[axis] ?? 1);
     if (picks.length === 0) throw invalid(context.node, 'it takes an empty slice');
-    const isWhole = axis === batchOf(value) && (starts[i] ?? 0) === 0 && (ends[i] ?? 0) > 2 ** 30;
+    const isWhole = axis === batchOf(value) && part.start === 0 && part.end > 2 ** 30;
     if (!isWhole) value = pickAlong(context, value, { axis, picks });
   }
   return value;
 }
 
-function slicePicks(
-  { start, end, step }: { readonly start: number; readonly end: number; readonly step: number },
-  along: number,
-): number[] {
+interface AxisSlice {
+  readonly axis: number;
+  readonly start: number;
+  readonly end: number;
+  readonly step: number;
+}
+
+/** Until opset 9 they stood in attributes. */
+function slicesOf(context: NodeContext): AxisSlice[] {
+  const list = (index: number, name: string): readonly number[] | undefined =>
+    integersAt(context, index) ?? context.attributes.ints(name);
+  const [starts = [], ends = [], axes, steps] = [list(1, 'starts'), list(2, 'ends'), list(3, 'axes'), list(4, 'steps')];
+  if (ends.length !== starts.length) throw invalid(context.node, 'it has not as many ends as starts');
+  return starts.map((start, i) => ({ axis: axes?.[i] ?? i, start, end: ends[i] ?? 0, step: steps?.[i] ?? 1 }));
+}
+
+function slicePicks({ start, end, step }: AxisSlice, along: number): number[] {
   const bound = (index: number, low: number, high: number): number =>
     Math.min(high, Math.max(low, index < 0 ? index + along : index));
   const picks: number[] = [];

@@ -28,6 +28,7 @@ const operators: Readonly<Record<string, Readonly<Record<string, Operator | unde
   'ai.onnx.ml': { ...preparingOperators, ...ends, ...treeOperators },
 };
 
+/** The operator that a node asks for; undefined when it has no encrypted form. */
 export function operatorOf({ domain, operator }: OnnxNode): Operator | undefined {
   const ofDomain = Object.hasOwn(operators, domain) ? operators[domain] : undefined;
   return ofDomain !== undefined && Object.hasOwn(ofDomain, operator) ? ofDomain[operator] : undefined;
@@ -49,6 +50,7 @@ const advice: Readonly<Record<string, string>> = {
   QuantizeLinear: 'Export the model before it is quantized.',
 };
 
+/** What to use in place of an operator. */
 export function adviceFor({ operator }: OnnxNode): string {
   return (
     (Object.hasOwn(advice, operator) ? advice[operator] : undefined) ??

@@ -1,7 +1,7 @@
 import type { ClassLabel, Link, Task } from '../ir.ts';
 import { unsupported } from './attributes.ts';
 import { type NodeContext, fromAffine, nameOf, settleAt } from './context.ts';
-import { type Elementwise, applyAtom, unchanged } from './elementwise.ts';
+import { type Elementwise, addFunctions, applyAtom, constantFunction, sameFunction, unchanged } from './elementwise.ts';
 import { scaleAffine, settle } from './settle.ts';
 import { sizeOf } from './shape.ts';
 import type { Affine, Outcome, TensorValue, Value } from './value.ts';
@@ -16,6 +16,7 @@ export interface Classification {
   readonly probabilities: boolean;
 }
 
+/** The scores of a classifier that are told apart at zero, or by the largest. */
 export function classification({ affine, link, classes, probabilities }: Classification): Outcome {
   const task: Task = { kind: 'classification', link, classes, threshold: 0, probabilities };
   return { kind: 'outcome', scores: { kind: 'affine', affine }, task, dims: [1, classes.length] };
@@ -106,13 +107,10 @@ export function secondProbability(context: NodeContext, { scores, task }: Outcom
 export function complementaryPair(context: NodeContext): Outcome | undefined {
   const [first, second] = context.inputs;
   if (first?.kind !== 'tensor' || second?.kind !== 'tensor' || context.inputs.length !== 2) return undefined;
-  const isPair = first.base === second.base && sizeOf(first.dims) === 1 && sizeOf(second.dims) === 1;
-  if (!isPair || first.fn.atom?.kind !== 'sigmoid') return undefined;
-  if (JSON.stringify(first.fn.atom) !== JSON.stringify(second.fn.atom)) return undefined;
-  const isComplement = (fn: Elementwise): boolean =>
-    fn.plain.length === 1 && fn.plain[0] === 1 && fn.factor.length === 1 && fn.factor[0] === -1;
-  const [p, q, sign] = isPlainAtom(second.fn) ? [second, first, 1] : [first, second, -1];
-  if (!isPlainAtom(p.fn) || !isComplement(q.fn)) return undefined;
+  if (first.base !== second.base || sizeOf(first.dims) !== 1 || sizeOf(second.dims) !== 1) return undefined;
+  const [p, q, sign] = underLink(second).link === 'sigmoid' ? [second, first, 1] : [first, second, -1];
+  const complement = addFunctions(constantFunction(1), { ...p.fn, factor: [-1] });
+  if (underLink(p).link !== 'sigmoid' || complement === undefined || !sameFunction(q.fn, complement)) return undefined;
   const affine = settleAt(context, { ...p, ...underLink(p).scores });
   return classification({
     affine: scaleAffine(affine, [0, sign]),

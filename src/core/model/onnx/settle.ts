@@ -50,17 +50,24 @@ export function scaleAffine(affine: Affine, [a = 0, b = 0]: Polynomial): Affine 
 export function lineBetween(x: Affine, y: Affine): Polynomial | undefined {
   if (x === y) return [0, 1];
   const [one, other] = [x.matrix, y.matrix];
-  if (x.source !== y.source || one.values.length !== other.values.length || one.rows !== other.rows) return undefined;
-  if (!sameNumbers(one.rowStart, other.rowStart) || !sameNumbers(one.columnIndex, other.columnIndex)) return undefined;
-  const b = (one.values[0] ?? 0) / (other.values[0] ?? 0);
-  const a = (x.bias[0] ?? 0) - b * (y.bias[0] ?? 0);
-  const isClosely = (value: number, wanted: number): boolean =>
-    Math.abs(value - wanted) <= 1e-12 * (Math.abs(value) + Math.abs(a) + Math.abs(wanted));
-  const fits =
-    Number.isFinite(b) &&
-    one.values.every((value, i) => isClosely(value, b * (other.values[i] ?? 0))) &&
-    x.bias.every((value, i) => isClosely(value, a + b * (y.bias[i] ?? 0)));
-  return fits ? [a, b] : undefined;
+  if (x.source !== y.source || !sameNumbers(one.rowStart, other.rowStart)) return undefined;
+  if (!sameNumbers(one.columnIndex, other.columnIndex)) return undefined;
+  const line = [0, firstOf(one.values) / firstOf(other.values)];
+  if (!Number.isFinite(line[1]) || !isLine(one.values, other.values, line)) return undefined;
+  line[0] = firstOf(x.bias) - (line[1] ?? 0) * firstOf(y.bias);
+  return isLine(x.bias, y.bias, line) ? line : undefined;
+}
+
+function firstOf(numbers: Float64Array): number {
+  return numbers[0] ?? 0;
+}
+
+/** Whether xs = a + b ys, up to the rounding of doubles. */
+function isLine(xs: Float64Array, ys: Float64Array, [a = 0, b = 0]: Polynomial): boolean {
+  return xs.every((x, i) => {
+    const wanted = a + b * (ys[i] ?? 0);
+    return Math.abs(x - wanted) <= 1e-12 * (Math.abs(x) + Math.abs(a) + Math.abs(wanted));
+  });
 }
 
 function sameNumbers(a: Uint32Array, b: Uint32Array): boolean {
@@ -117,13 +124,10 @@ function simple({ kind, slope }: Atom): Activation | undefined {
 function recogniseGated(atom: Atom, plain: Polynomial, factor: Polynomial): Recognised | undefined {
   const { argument } = atom;
   if (atom.kind === 'sigmoid') {
-    const k = ratio(factor, argument);
-    return k === undefined || plain.length > 1
-      ? undefined
-      : { activation: { kind: 'silu' }, inner: argument, outer: [plain[0] ?? 0, k] };
+    const k = plain.length > 1 ? undefined : ratio(factor, argument);
+    return k === undefined ? undefined : { activation: { kind: 'silu' }, inner: argument, outer: [plain[0] ?? 0, k] };
   }
-  const inner =
-    atom.kind === 'erf' ? argument.map((c) => c * Math.SQRT2) : atom.kind === 'tanh' ? geluInner(argument) : undefined;
+  const inner = geluInner(atom);
   if (inner === undefined) return undefined;
   const [half, rest] = [ratio(factor, inner), ratio(plain, inner)];
   if (half === undefined || rest === undefined || !isClose(half, rest)) return undefined;
@@ -134,8 +138,10 @@ function recogniseGated(atom: Atom, plain: Polynomial, factor: Polynomial): Reco
   };
 }
 
-/** u with argument = √(2/π) (u + 0.044715 u³), for u = a t. */
-function geluInner(argument: Polynomial): Polynomial | undefined {
+/** u with argument = u / √2 of Erf, or √(2/π) (u + 0.044715 u³) of Tanh, for u = a t. */
+function geluInner({ kind, argument }: Atom): Polynomial | undefined {
+  if (kind === 'erf') return argument.map((c) => c * Math.SQRT2);
+  if (kind !== 'tanh') return undefined;
   const [c0 = 0, c1 = 0, c2 = 0, c3 = 0] = argument;
   const a = c1 / Math.sqrt(2 / Math.PI);
   if (argument.length !== 4 || c0 !== 0 || c2 !== 0) return undefined;
@@ -144,12 +150,13 @@ function geluInner(argument: Polynomial): Polynomial | undefined {
 
 /** c + m u + f relu(u) for u = argument(t): slope m on the left, m + f on the right. */
 function recogniseLeaky(atom: Atom, plain: Polynomial, factor: Polynomial): Recognised | undefined {
+  const degrees = [plain, factor, atom.argument].map((polynomial) => polynomial.length - 1);
+  if (atom.kind !== 'relu' || degrees.join() !== '1,0,1') return undefined;
   const [offset = 0, slope = 0] = plain;
-  const [shift = 0, k = 0] = atom.argument;
+  const [shift = 0, k = 1] = atom.argument;
   const left = slope / k;
   const right = left + (factor[0] ?? 0);
-  if (atom.kind !== 'relu' || plain.length !== 2 || factor.length !== 1 || atom.argument.length !== 2 || right === 0)
-    return undefined;
+  if (right === 0) return undefined;
   return {
     activation: { kind: 'leaky-relu', slope: left / right },
     inner: atom.argument,

@@ -40,15 +40,15 @@ const elementBytes: Readonly<Record<number, number>> = {
 const floatTypes: ReadonlySet<number> = new Set([1, 10, 11, 16]);
 const textType = 8;
 
+/** Numbers that the import itself made. */
 export function numberConstant(
-  name: string,
-  dims: readonly number[],
+  about: Pick<Constant, 'name' | 'dims'> & { readonly type: 'float' | 'integer' },
   numbers: NumberArray,
-  type: 'float' | 'integer',
 ): Constant {
-  return { kind: 'constant', name, dims, type, numbers: () => numbers, texts: () => [] };
+  return { kind: 'constant', ...about, numbers: () => numbers, texts: () => [] };
 }
 
+/** Texts, as many as the shape has elements. */
 export function textConstant(name: string, dims: readonly number[], texts: readonly string[]): Constant {
   return { kind: 'constant', name, dims, type: 'text', numbers: () => new Float64Array(0), texts: () => texts };
 }
@@ -84,6 +84,7 @@ export function finiteNumbers(constant: Constant): NumberArray {
   return numbers;
 }
 
+/** The refusal of weights that are no numbers. */
 export function notFinite(name: string): AppError {
   return new AppError('model.invalid', `The weights ${quoted(name)} contain NaN or an infinity.`, {
     hint: 'The training of this model failed or the file is damaged; train or export it again.',
@@ -95,28 +96,36 @@ function readTexts(tensor: OnnxTensor, count: number): Constant {
   return textConstant(tensor.name, tensor.dims, tensor.stringData.map(decodeText));
 }
 
+/** UTF-8; what is none becomes replacement characters. */
 export function decodeText(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
 
 function numberReader(tensor: OnnxTensor, count: number, readExternal: ReadExternal | undefined): () => NumberArray {
-  const bytesEach = elementBytes[tensor.dataType] ?? 1;
-  const raw = tensor.isExternal ? externalBytes(tensor, count * bytesEach, readExternal) : tensor.raw;
-  if (raw !== undefined && (raw.length > 0 || count === 0)) {
-    if (raw.length !== count * bytesEach) throw wrongCount(tensor.name);
-    return () => decodeRaw(raw, tensor.dataType);
+  const { name, dataType } = tensor;
+  const length = count * (elementBytes[dataType] ?? 1);
+  const raw = tensor.isExternal ? externalBytes(tensor, length, readExternal) : tensor.raw;
+  const runs = packedRuns(tensor);
+  if (raw !== undefined && raw.length > 0) {
+    if (raw.length !== length) throw wrongCount(name);
+    return () => decodeRaw(raw, dataType);
   }
-  const packed = tensor.dataType === 11 ? tensor.doubleData : tensor.floatData;
-  if (tensor.dataType === 1 || tensor.dataType === 11) {
-    const length = packed.reduce((sum, run) => sum + run.length, 0);
-    if (length !== count * bytesEach) throw wrongCount(tensor.name);
-    return () => joinRuns(packed, tensor.dataType);
+  if (runs !== undefined) {
+    if (runs.reduce((sum, run) => sum + run.length, 0) !== length) throw wrongCount(name);
+    return () => joinRuns(runs, dataType);
   }
-  if (tensor.intData.length !== count) throw wrongCount(tensor.name);
-  const decode = tensor.dataType === 10 ? fromHalf : tensor.dataType === 16 ? fromBfloat : undefined;
-  const numbers = Float64Array.from(tensor.intData, decode ?? ((number) => number));
+  if (tensor.intData.length !== count) throw wrongCount(name);
+  const numbers = Float64Array.from(tensor.intData, intDecoders[dataType] ?? ((number) => number));
   return () => numbers;
 }
+
+/** Undefined for the types that are stored as integers: all but float32 and float64. */
+function packedRuns({ dataType, floatData, doubleData }: OnnxTensor): readonly Uint8Array[] | undefined {
+  if (dataType === 1) return floatData;
+  return dataType === 11 ? doubleData : undefined;
+}
+
+const intDecoders: Readonly<Record<number, (bits: number) => number>> = { 10: fromHalf, 16: fromBfloat };
 
 function joinRuns(runs: readonly Uint8Array[], dataType: number): NumberArray {
   const [only] = runs;
@@ -181,21 +190,25 @@ function externalBytes(tensor: OnnxTensor, length: number, readExternal: ReadExt
   const location = tensor.external.get('location') ?? '';
   if (!isInside(location)) throw invalid(tensor.name, `lies outside the model's folder (${JSON.stringify(location)})`);
   const offset = Number(tensor.external.get('offset') ?? 0);
-  const stated = Number(tensor.external.get('length') ?? length);
-  if (!Number.isSafeInteger(offset) || offset < 0 || stated !== length) throw wrongCount(tensor.name);
+  const hasLength = Number(tensor.external.get('length') ?? length) === length;
+  if (!Number.isSafeInteger(offset) || offset < 0 || !hasLength) throw wrongCount(tensor.name);
   const hint = `Keep ${location} beside the model file, or export with the weights inside it (save_as_external_data=False).`;
   if (readExternal === undefined) throw invalid(tensor.name, `lies in another file, ${location}`, hint);
-  let bytes: Uint8Array;
-  try {
-    bytes = readExternal(location, offset, length);
-  } catch (cause) {
-    throw new AppError('model.invalid', `Cannot read the tensor ${quoted(tensor.name)} from ${location}.`, {
-      hint,
-      cause,
-    });
-  }
+  const bytes = readOr(
+    () => readExternal(location, offset, length),
+    (cause) =>
+      new AppError('model.invalid', `Cannot read the tensor ${quoted(tensor.name)} from ${location}.`, { hint, cause }),
+  );
   if (bytes.length !== length) throw invalid(tensor.name, `is cut off in ${location}`, hint);
   return bytes;
+}
+
+function readOr(read: () => Uint8Array, wrap: (cause: unknown) => AppError): Uint8Array {
+  try {
+    return read();
+  } catch (cause) {
+    throw wrap(cause);
+  }
 }
 
 function isInside(location: string): boolean {

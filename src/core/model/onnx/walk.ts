@@ -92,16 +92,21 @@ function inOrder(graph: OnnxGraph): readonly OnnxNode[] {
       continue;
     }
     state.set(node, 'open');
-    for (const name of node.inputs) {
-      const producer = producers.get(name);
-      if (producer === undefined && name !== '' && !given.has(name))
-        throw invalid(node, `its input ${JSON.stringify(name)} is computed nowhere`);
-      if (producer === undefined || state.get(producer) === 'done') continue;
-      if (state.get(producer) === 'open') throw invalid(node, 'it needs its own result: the graph has a loop');
-      stack.push(producer);
+    for (const needed of neededBy(node, producers, given)) {
+      if (state.get(needed) === 'open') throw invalid(node, 'it needs its own result: the graph has a loop');
+      if (!state.has(needed)) stack.push(needed);
     }
   }
   return ordered;
+}
+
+function neededBy(node: OnnxNode, producers: ReadonlyMap<string, OnnxNode>, given: ReadonlySet<string>): OnnxNode[] {
+  return node.inputs.flatMap((name) => {
+    const producer = producers.get(name);
+    if (producer === undefined && name !== '' && !given.has(name))
+      throw invalid(node, `its input ${JSON.stringify(name)} is computed nowhere`);
+    return producer ?? [];
+  });
 }
 
 function producersOf(graph: OnnxGraph): Map<string, OnnxNode> {

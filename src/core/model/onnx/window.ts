@@ -69,18 +69,17 @@ function axisOf(
   { size, kernel, count }: { readonly size: number; readonly kernel: number; readonly count: number },
 ): Axis {
   const { node, attributes } = context;
-  const stride = attributes.ints('strides')?.[axis] ?? 1;
-  const dilation = attributes.ints('dilations')?.[axis] ?? 1;
+  const along = (name: string, index: number, fallback: number): number => attributes.ints(name)?.[index] ?? fallback;
+  const [stride, dilation] = [along('strides', axis, 1), along('dilations', axis, 1)];
   if (![stride, dilation, kernel].every((value) => Number.isSafeInteger(value) && value > 0))
     throw invalid(node, 'its strides, dilations and kernel must be positive');
   const reach = dilation * (kernel - 1) + 1;
-  const pads = attributes.ints('pads');
   const { before, total } = padding(context, {
     size,
     stride,
     reach,
-    before: pads?.[axis] ?? 0,
-    after: pads?.[axis + count] ?? 0,
+    before: along('pads', axis, 0),
+    after: along('pads', axis + count, 0),
   });
   const room = size + total - reach;
   const output = Math.floor(room / stride) + 1;
