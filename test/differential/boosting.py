@@ -171,8 +171,8 @@ def lightgbm_refused(rng):
         title = "LightGBM linear_tree"
     else:
         kinds = rng.integers(0, 8, size=len(train))
-        model = lgb.LGBMRegressor(n_estimators=3, verbosity=-1, n_jobs=1, min_child_samples=5)
-        model.fit(np.column_stack([kinds, y * 0.001]), np.isin(kinds, [1, 3, 6]) * 5.0 + y, categorical_feature=[0])
+        model = lgb.LGBMRegressor(n_estimators=3, verbosity=-1, n_jobs=1, min_child_samples=5, min_data_per_group=5, cat_smooth=1)
+        model.fit(np.column_stack([kinds, y * 0.001]), np.isin(kinds, [1, 3, 6]) * 50.0 + y, categorical_feature=[0])
         title = "LightGBM categorical"
     return Drawn(title, "txt", model.booster_.model_to_string().encode(), rows, table_of(value=[0]), refused=True)
 

@@ -27,10 +27,12 @@ def column(rng, count):
     return np.where(rng.random(count) < 0.5, 0.0, rng.normal(size=count))
 
 
-def numbers(rng, missing=0.0, single=True, least=1):
-    """Training rows and rows to predict; `single`: all values are float32, as ONNX reads them."""
+def numbers(rng, missing=0.0, single=True, least=1, ties=True):
+    """Training rows and rows to predict; `single`: all values are float32, as ONNX reads them. Without `ties` no value comes twice."""
     width = int(rng.integers(max(1, least), len(NAMES) + 1))
     table = np.stack([column(rng, 260) for _ in range(width)], axis=1)
+    if not ties:
+        table += rng.normal(size=table.shape) * 0.01
     if single:
         table = table.astype(np.float32).astype(np.float64)
     if missing > 0:
