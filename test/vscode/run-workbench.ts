@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
@@ -10,7 +10,7 @@ import { acceptProposal, choose, openWorkbench, runCommand, shoot, toast, treeRo
  * One retry, since browsers hang now and then on a busy machine. `node test/vscode/run-workbench.ts [light|dark]`: both by default.
  */
 
-const vsix = process.env['SEALPOINT_TEST_VSIX'] ?? path.join(project, 'sealpoint.vsix');
+const vsix = process.env['SEALPOINT_TEST_VSIX'] ?? path.join(project, `sealpoint-${version()}.vsix`);
 const shots = path.join(project, '.shots');
 const themes = { dark: 'Default Dark Modern', light: 'Default Light Modern' } as const;
 type Look = keyof typeof themes;
@@ -80,6 +80,11 @@ async function steps(page: Page, look: Look, sandbox: Sandbox): Promise<number> 
   await step('the explorer offers it on a data file, not on others', () => contextMenu(page, see));
   await step('a wrong value is one message that opens its row', () => wrongValue(page, { see, sandbox }));
   return count;
+}
+
+function version(): string {
+  const manifest = JSON.parse(readFileSync(path.join(project, 'package.json'), 'utf8')) as { readonly version: string };
+  return manifest.version;
 }
 
 type See = (name: string) => Promise<void>;

@@ -63,7 +63,7 @@ async function reviewRun(data: string, deployment: Deployment): Promise<string |
     },
     { label: `$(save-as) ${vscode.l10n.t('Run and save as…')}`, does: 'save' },
     {
-      label: vscode.l10n.t('measured when the model was compiled'),
+      label: vscode.l10n.t('plans'),
       kind: vscode.QuickPickItemKind.Separator,
       does: 'read',
     },

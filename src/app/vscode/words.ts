@@ -39,14 +39,17 @@ export function planLines(plan: PlanOutcome): { readonly label: string; readonly
 /** "data.csv, row 7, column mean radius: The value is no number. Write numbers with a decimal point." */
 export function errorText(error: AppError): string {
   const { file, row, line, column } = error.place;
+  // Whole paths make a message hard to read; the button opens the file.
+  const message = file === undefined ? error.message : error.message.replaceAll(file, baseName(file));
+  const named = (text: string): boolean => message.includes(text);
   const places = [
-    file === undefined ? undefined : baseName(file),
-    row === undefined ? undefined : `row ${String(row)}`,
-    row !== undefined || line === undefined ? undefined : `line ${String(line)}`,
-    column === undefined ? undefined : `column ${column}`,
-  ].filter((place) => place !== undefined && !error.message.includes(place));
+    file === undefined || named(baseName(file)) ? undefined : baseName(file),
+    row === undefined || named(`row ${String(row)}`) ? undefined : `row ${String(row)}`,
+    row !== undefined || line === undefined || named(`line ${String(line)}`) ? undefined : `line ${String(line)}`,
+    column === undefined || named(column) ? undefined : `column ${column}`,
+  ].filter((place) => place !== undefined);
   const start = places.length === 0 ? '' : `${places.join(', ')}: `;
-  return `${start}${error.message}${error.hint === undefined ? '' : ` ${error.hint}`}`;
+  return `${start}${message}${error.hint === undefined ? '' : ` ${error.hint}`}`;
 }
 
 export function compiledText(outcome: CompileOutcome): string {
