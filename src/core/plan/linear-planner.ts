@@ -2,6 +2,7 @@ import { AppError } from '../error.ts';
 import type { PlanMode } from '../artifact/outcomes.ts';
 import type { AffineChain } from '../model/ir.ts';
 import { clearScores } from '../model/score.ts';
+import { toDense } from '../model/sparse.ts';
 import type { BodyRequest, CandidateReport, PlannedBody } from './body-planner.ts';
 import {
   coefficientsPrecision,
@@ -74,14 +75,7 @@ export function planLinear(request: BodyRequest<AffineChain>): PlannedBody {
 function denseAffine(body: AffineChain): { readonly weights: Float64Array; readonly bias: Float64Array } {
   const [layer] = body.layers;
   if (layer?.kind !== 'affine') throw new TypeError('a linear model is one affine layer');
-  const { rows, columns, rowStart, columnIndex, values } = layer.matrix;
-  const weights = new Float64Array(rows * columns);
-  for (let row = 0; row < rows; row += 1) {
-    for (let entry = rowStart[row] ?? 0; entry < (rowStart[row + 1] ?? 0); entry += 1) {
-      weights[row * columns + (columnIndex[entry] ?? 0)] = values[entry] ?? 0;
-    }
-  }
-  return { weights, bias: layer.bias };
+  return { weights: toDense(layer.matrix), bias: layer.bias };
 }
 
 function candidateReport({ client, deviation, recordSeconds: seconds }: LinearCandidate): CandidateReport {
@@ -122,25 +116,31 @@ function chooseLinear(candidates: readonly LinearCandidate[], mode: PlanMode): L
 function* coefficientsCandidates(request: LinearRequest, mode: PlanMode): Generator<LinearCandidate> {
   const { inputs, outputs } = request.linear;
   for (const outputsPerCiphertext of new Set([1, Math.ceil(outputs / 2), outputs])) {
-    for (const chain of linearChains) {
-      const degree = chain.polyModulusDegree;
-      const chunk = Math.min(inputs, Math.floor(degree / outputsPerCiphertext));
-      const stride = chunk * outputsPerCiphertext;
-      const blockRecords = Math.floor(degree / stride);
-      if (blockRecords <= canariesPerBlock) continue;
-      const precision = coefficientsPrecision(chain, { ...request.magnitudes, inputs, outputsPerCiphertext });
-      if (precision === undefined || precision.deviation * seenDeviations > request.maxError * request.scoreScale)
-        continue;
-      yield coefficientsCandidate(request.linear, precision, {
-        mode,
-        chunk,
-        outputsPerCiphertext,
-        stride,
-        blockRecords,
-      });
-      break;
+    // Wide rows are cut into chunks, so that canaries fit beside a record.
+    for (const positions of [1, canariesPerBlock + 1, 4 * canariesPerBlock]) {
+      const candidate = smallestCoefficients(request, { mode, inputs, outputsPerCiphertext, positions });
+      if (candidate !== undefined) yield candidate;
     }
   }
+}
+
+/** In the smallest ring that reaches the tolerance with at least so many record positions and room for canaries. */
+function smallestCoefficients(
+  request: LinearRequest,
+  shape: { readonly mode: PlanMode; readonly inputs: number; readonly outputsPerCiphertext: number; readonly positions: number },
+): LinearCandidate | undefined {
+  const { mode, inputs, outputsPerCiphertext, positions } = shape;
+  for (const chain of linearChains) {
+    const degree = chain.polyModulusDegree;
+    const chunk = Math.min(inputs, Math.floor(degree / (outputsPerCiphertext * positions)));
+    const stride = chunk * outputsPerCiphertext;
+    const blockRecords = Math.floor(degree / stride);
+    if (chunk < 1 || blockRecords <= canariesPerBlock) continue;
+    const precision = coefficientsPrecision(chain, { ...request.magnitudes, inputs, outputsPerCiphertext });
+    if (precision === undefined || precision.deviation * seenDeviations > request.maxError * request.scoreScale) continue;
+    return coefficientsCandidate(request.linear, precision, { mode, chunk, outputsPerCiphertext, stride, blockRecords });
+  }
+  return undefined;
 }
 
 function coefficientsCandidate(

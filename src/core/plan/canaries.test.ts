@@ -1,0 +1,47 @@
+import { randomInt } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { below, blockShapes, drawBlock, type Slot } from './canaries.ts';
+import { weylWords } from './ranges.ts';
+
+const random = (): number => randomInt(2 ** 32);
+const count = (slots: readonly Slot[], kind: Slot['kind']): number => slots.filter((slot) => slot.kind === kind).length;
+
+describe('the slots of a block', () => {
+  it('hold every record of the query once and at least the promised canaries', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 4, max: 80 }), fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 300 }), (blockRecords, canariesPerBlock, records) => {
+        const blocks = blockShapes({ blockRecords, canariesPerBlock }, records, 64).map((shape) => drawBlock(shape, random));
+        const held = blocks.flat().flatMap((slot) => (slot.kind === 'record' ? [slot.record] : []));
+        expect(held.sort((a, b) => a - b)).toEqual(Array.from({ length: records }, (_, record) => record));
+        for (const block of blocks) {
+          expect(block).toHaveLength(blockRecords);
+          expect(count(block, 'canary')).toBeGreaterThanOrEqual(canariesPerBlock);
+        }
+      }),
+    );
+  });
+
+  it('are the same for the same stream and others for another', () => {
+    const shape = { blockRecords: 68, canariesPerBlock: 3, firstRecord: 0, records: 60, poolSize: 64 };
+    expect(drawBlock(shape, weylWords(5))).toEqual(drawBlock(shape, weylWords(5)));
+    expect(drawBlock(shape, weylWords(5))).not.toEqual(drawBlock(shape, weylWords(6)));
+  });
+
+  it('put canaries at every place about equally often', () => {
+    const shape = { blockRecords: 20, canariesPerBlock: 2, firstRecord: 0, records: 18, poolSize: 8 };
+    const seen = new Float64Array(20);
+    const stream = weylWords(1);
+    for (let draw = 0; draw < 5000; draw += 1) {
+      for (const [slot, { kind }] of drawBlock(shape, stream).entries()) if (kind === 'canary') seen[slot] = (seen[slot] ?? 0) + 1;
+    }
+    // 500 expected at each place, deviation 21: six of them.
+    for (const times of seen) expect(Math.abs(times - 500)).toBeLessThan(130);
+  });
+});
+
+describe('a uniform number below a limit', () => {
+  it('stays below it', () => {
+    fc.assert(fc.property(fc.integer({ min: 1, max: 2 ** 32 }), (limit) => below(limit, random) < limit));
+  });
+});

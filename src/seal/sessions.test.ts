@@ -1,0 +1,135 @@
+import { randomBytes, createHash } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { encodeContainer } from '../core/artifact/container.ts';
+import type { ClientDeployment, ServerDeployment } from '../core/artifact/deployment.ts';
+import { readArtifact } from '../core/artifact/headers.ts';
+import { evaluationKeysId, queryDigest } from '../core/artifact/ids.ts';
+import type { Model } from '../core/model/ir.ts';
+import { clearScores } from '../core/model/score.ts';
+import { fromDense } from '../core/model/sparse.ts';
+import { planModel, type PlannedDeployment } from '../core/plan/plan-model.ts';
+import { weylWords } from '../core/plan/ranges.ts';
+import { generateKeys } from './client/key-generation.ts';
+import { openSecretSession, type KeySetSecrets } from './client/secret-session.ts';
+import { loadSeal, type Seal } from './library.ts';
+import { openServerSession } from './server/server-session.ts';
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const deployment = 'e'.repeat(64);
+let seal: Seal;
+
+beforeAll(async () => {
+  seal = await loadSeal();
+});
+
+function linearModel(inputs: number, outputs: number): Model {
+  const random = weylWords(inputs * 31 + outputs);
+  const number = (): number => random() / 2 ** 31 - 1;
+  const weights = Float64Array.from({ length: inputs * outputs }, (_, index) => (index % 7 === 3 ? 0 : number()));
+  const columns = Array.from({ length: inputs }, (_, index) => ({ name: `c${String(index)}`, type: 'number' as const }));
+  return {
+    source: 'test',
+    preprocessing: {
+      columns,
+      features: columns.map((_, column) => ({ kind: 'number', column, missing: 'refuse', offset: 0, scale: 1, float32: false })),
+      refuseUnknown: [],
+      normalize: 'none',
+    },
+    body: {
+      kind: 'affine-chain',
+      inputs,
+      outputs,
+      layers: [{ kind: 'affine', name: 'test', matrix: fromDense(weights, outputs, inputs), bias: Float64Array.from({ length: outputs }, number) }],
+    },
+    task: { kind: 'regression', link: { kind: 'identity' } },
+  };
+}
+
+interface Sides {
+  readonly client: ClientDeployment;
+  readonly server: ServerDeployment;
+  readonly secrets: KeySetSecrets;
+  readonly evaluationKeys: Uint8Array;
+}
+
+function sidesOf(planned: PlannedDeployment): Sides {
+  const digests = { client: '', server: '' };
+  const generated = planned.client.plans.map((plan) => generateKeys(seal, plan.parameters, plan.evaluationKeys));
+  const sections = generated.flatMap((keys) => keys.evaluationKeys.map((section) => ({ ...section, sha256: sha256(section.bytes) })));
+  const key = evaluationKeysId(sections, sha256);
+  return {
+    client: { id: deployment, digests, document: planned.client, canaries: planned.canaries, canaryScores: planned.canaryScores },
+    server: { id: deployment, digests, document: planned.server, tensors: planned.tensors },
+    secrets: { key, secretKeys: new Map(generated.map((keys) => [keys.parameters, keys.secretKey])), canarySecret: randomBytes(32) },
+    evaluationKeys: encodeContainer({ format: 'sealpoint.evaluation-keys', version: 1, deployment, key }, sections, sha256),
+  };
+}
+
+/** What travels between both sides, and nothing else. */
+function through(sides: Sides, sessions: Sessions, features: Float64Array, records: number): Float64Array {
+  const { mode } = sides.client.document.plans[0] ?? { mode: 'latency' };
+  const { query, digest } = sessions.secret.encryptQuery({ mode, job: 'f'.repeat(32), index: 0, records }, features, {});
+  const { header, sections } = readArtifact('sealpoint.query', query, 'q');
+  const blocks = header.sections.map((entry, index) => ({
+    name: entry.name,
+    ...sessions.server.evaluateBlock({ mode, entry, bytes: sections[index] ?? new Uint8Array(0), key: header.key, evaluationKeys: sides.evaluationKeys }),
+  }));
+  const { format: _format, evaluationKeys: _uri, ...ids } = header;
+  const result = { ...ids, format: 'sealpoint.result', query: queryDigest(header.sections, sha256), seconds: 0 };
+  return sessions.secret.decryptResult(encodeContainer(result, blocks, sha256), { file: 'r', digest }).scores;
+}
+
+interface Sessions {
+  readonly secret: ReturnType<typeof openSecretSession>;
+  readonly server: ReturnType<typeof openServerSession>;
+}
+
+function planned(model: Model, mode: 'latency' | 'throughput'): PlannedDeployment {
+  const random = weylWords(9);
+  const inputs = model.preprocessing.columns.length;
+  const calibration = Float64Array.from({ length: 50 * inputs }, () => random() / 2 ** 31 - 1);
+  return planModel({ model, calibration, rows: 50, modes: [mode], reveal: 'nothing', maxError: 1e-3, minAgreement: 0.99 });
+}
+
+describe.each([
+  [30, 1, 'latency'],
+  [30, 1, 'throughput'],
+  [64, 10, 'latency'],
+  [64, 10, 'throughput'],
+  [1, 1, 'latency'],
+  [2500, 2, 'latency'],
+] as const)('a linear model of %i features and %i outputs, %s', (inputs, outputs, mode) => {
+  it('scores encrypted rows as in the clear, within the plan’s error bound', () => {
+    const model = linearModel(inputs, outputs);
+    const plan = planned(model, mode);
+    const sides = sidesOf(plan);
+    using secret = openSecretSession(seal, sides.client, sides.secrets);
+    using server = openServerSession(seal, sides.server);
+    const records = Math.min(5, plan.client.plans[0]?.blockRecords ?? 1) - (inputs > 1000 ? 4 : 0);
+    const random = weylWords(77);
+    const features = Float64Array.from({ length: Math.max(1, records) * inputs }, () => 2 * (random() / 2 ** 31 - 1));
+    const count = features.length / inputs;
+    const clear = clearScores(model.body, features, count);
+    const scores = through(sides, { secret, server }, features, count);
+    const bound = plan.client.plans[0]?.errorBound ?? 0;
+    for (const [index, score] of clear.entries()) expect(Math.abs((scores[index] ?? Number.NaN) - score)).toBeLessThanOrEqual(bound);
+  });
+});
+
+describe('memory', () => {
+  it('does not grow with the number of evaluations', () => {
+    const model = linearModel(8, 1);
+    const sides = sidesOf(planned(model, 'latency'));
+    using secret = openSecretSession(seal, sides.client, sides.secrets);
+    using server = openServerSession(seal, sides.server);
+    const features = new Float64Array(8).fill(0.5);
+    const evaluate = (times: number): void => {
+      for (let count = 0; count < times; count += 1) through(sides, { secret, server }, features, 1);
+    };
+    evaluate(50);
+    const before = process.memoryUsage().external;
+    evaluate(1000);
+    // One ciphertext of N = 2048 left behind at each evaluation would be 33 MB.
+    expect(process.memoryUsage().external - before).toBeLessThan(8e6);
+  });
+});
