@@ -155,33 +155,30 @@ function writeList(
 }
 
 function writeTensor(writer: BinaryWriter, tensor: TestTensor): void {
+  const { floats: float32, ints, doubles, external } = tensor;
   for (const dim of tensor.dims) writer.tag(1, WireType.Varint).int64(dim);
   writer.tag(2, WireType.Varint).int32(tensor.type);
-  packed(writer, 4, tensor.floats, (inner, value) => inner.float(value));
-  packed(writer, tensor.type === 7 ? 7 : 5, tensor.ints, (inner, value) => inner.int64(value));
+  packed(writer, 4, float32 && ((inner) => float32.forEach((value) => inner.float(value))));
+  packed(writer, tensor.type === 7 ? 7 : 5, ints && ((inner) => ints.forEach((value) => inner.int64(value))));
   for (const text of tensor.texts ?? []) writer.tag(6, WireType.LengthDelimited).string(text);
   writer.tag(8, WireType.LengthDelimited).string(tensor.name);
   if (tensor.raw !== undefined) writer.tag(9, WireType.LengthDelimited).bytes(tensor.raw);
-  packed(writer, 10, tensor.doubles, (inner, value) => inner.double(value));
-  for (const [key, value] of Object.entries(tensor.external ?? {})) {
+  packed(writer, 10, doubles && ((inner) => doubles.forEach((value) => inner.double(value))));
+  if (external !== undefined) writeExternal(writer, external);
+}
+
+function writeExternal(writer: BinaryWriter, external: Readonly<Record<string, string>>): void {
+  for (const [key, value] of Object.entries(external)) {
     nested(writer, 13, (entry) => {
       entry.tag(1, WireType.LengthDelimited).string(key);
       entry.tag(2, WireType.LengthDelimited).string(value);
     });
   }
-  if (tensor.external !== undefined) writer.tag(14, WireType.Varint).int32(1);
+  writer.tag(14, WireType.Varint).int32(1);
 }
 
-function packed(
-  writer: BinaryWriter,
-  field: number,
-  values: readonly number[] | undefined,
-  write: (writer: BinaryWriter, value: number) => void,
-): void {
-  if (values === undefined) return;
-  nested(writer, field, (inner) => {
-    for (const value of values) write(inner, value);
-  });
+function packed(writer: BinaryWriter, field: number, write: ((inner: BinaryWriter) => void) | undefined): void {
+  if (write !== undefined) nested(writer, field, write);
 }
 
 function writeValue(writer: BinaryWriter, { name, type = 1, dims }: TestInput): void {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readTable } from '../../../../test/tables.ts';
 import { bindColumns } from '../../table/bind.ts';
-import { applyLink } from '../../table/link.ts';
+import { type Classified, applyLink } from '../../table/link.ts';
 import { preprocessRows } from '../../table/preprocess.ts';
 import type { Model } from '../ir.ts';
 import { clearScores } from '../score.ts';
@@ -19,29 +19,36 @@ function compareWithLibrary(model: Model, dataset: string, expectedPath: string)
   const features = preprocessRows(bound, { firstRow: 0, rows: data.rows }, data.file);
   const scores = clearScores(model.body, features.values, features.rows);
   const expected = readTable(`${dataset}/expected/${expectedPath}.csv`);
-  const column = (name: string) => expected.header.indexOf(name);
   const end = applyLink(model.task, scores, features.rows);
-  const outputs = model.body.outputs;
-  for (const [row, cells] of expected.rows.entries()) {
-    // Forests of two classes have a column for each; the model's single score is the second class's.
-    const first = outputs === 1 && expected.header.includes('score_1') ? 1 : 0;
-    const wanted = Array.from({ length: outputs }, (_, k) => Number(cells[column(`score_${String(first + k)}`)]));
-    const largest = Math.max(1, ...wanted.map(Math.abs));
-    for (const [k, score] of wanted.entries())
-      expect(Math.abs((scores[row * outputs + k] ?? NaN) - score) / largest).toBeLessThan(1e-5);
-    if (end.kind === 'regression')
-      expect(Math.abs((end.values[row] ?? NaN) / Number(cells[column('value')]) - 1)).toBeLessThan(1e-5);
-    else
-      expect(String(model.task.kind === 'classification' && model.task.classes[end.labels[row] ?? -1])).toBe(
-        cells[column('label')],
-      );
-    if (end.kind === 'classification' && end.probabilities !== undefined) {
-      const count = end.probabilities.length / features.rows;
-      for (let k = 0; k < count; k += 1)
-        expect(end.probabilities[row * count + k]).toBeCloseTo(Number(cells[column(`prob_${String(k)}`)]), 5);
-    }
+  const at = (row: number, name: string): string | undefined => expected.rows[row]?.[expected.header.indexOf(name)];
+  // Forests of two classes have a column for each; the model's single score is the second class's.
+  const first = model.body.outputs === 1 && expected.header.includes('score_1') ? 1 : 0;
+  for (const row of expected.rows.keys()) {
+    const wanted = Array.from({ length: model.body.outputs }, (_, k) => Number(at(row, `score_${String(first + k)}`)));
+    const found = scores.subarray(row * wanted.length, (row + 1) * wanted.length);
+    expect(largestError(found, wanted)).toBeLessThan(1e-5);
+    if (end.kind === 'regression') expect((end.values[row] ?? NaN) / Number(at(row, 'value'))).toBeCloseTo(1, 5);
+    else compareClasses(model, end, { row, at: (name) => at(row, name) });
   }
   expect(expected.rows.length).toBe(features.rows);
+}
+
+/** Relative to the larger of 1 and the row's largest score. */
+function largestError(found: Float64Array, wanted: readonly number[]): number {
+  const largest = Math.max(1, ...wanted.map(Math.abs));
+  return Math.max(...wanted.map((score, k) => Math.abs((found[k] ?? NaN) - score) / largest));
+}
+
+interface ExpectedRow {
+  readonly row: number;
+  readonly at: (name: string) => string | undefined;
+}
+
+function compareClasses({ task }: Model, { labels, probabilities }: Classified, { row, at }: ExpectedRow): void {
+  if (task.kind !== 'classification') throw new Error('a classification is expected');
+  expect(String(task.classes[labels[row] ?? -1])).toBe(at('label'));
+  const found = probabilities?.subarray(row * task.classes.length, (row + 1) * task.classes.length) ?? [];
+  for (const [k, probability] of found.entries()) expect(probability).toBeCloseTo(Number(at(`prob_${String(k)}`)), 5);
 }
 
 describe('importOnnx', () => {

@@ -44,13 +44,17 @@ export function inputValue(input: OnnxValueInfo, graph: OnnxGraph, features: Fea
   const column: ModelColumn = { ...(named ? { name: input.name } : {}), type: type === textType ? 'text' : 'number' };
   const columns = Array.from({ length: width }, () => features.columns.push(column) - 1);
   if (type === textType) return { kind: 'text', ...shape, columns };
-  if (type !== doubleType && !float32Types.has(type) && !wholeTypes.has(type))
-    throw new AppError(
-      'model.unsupported',
-      `The input ${JSON.stringify(input.name)} has the element type ${String(type)}, which is not supported.`,
-    );
+  checkNumberType(input.name, type);
   if (wholeTypes.has(type)) for (const whole of columns) features.wholeColumns.add(whole);
   return fromAffine(columnsAsTheyAre(features, columns, float32Types.has(type)), shape);
+}
+
+function checkNumberType(name: string, type: number): void {
+  if (type === doubleType || float32Types.has(type) || wholeTypes.has(type)) return;
+  throw new AppError(
+    'model.unsupported',
+    `The input ${JSON.stringify(name)} has the element type ${String(type)}, which is not supported.`,
+  );
 }
 
 function columnsAsTheyAre(features: FeatureTable, columns: readonly number[], float32: boolean): Affine {

@@ -36,7 +36,7 @@ export const arithmeticOperators: Readonly<Record<string, Operator>> = {
   Add: (context) => [binary(context, 'Add')],
   Sub: (context) => [binary(context, 'Sub')],
   Mul: (context) => [binary(context, 'Mul')],
-  Div: (context) => [normalized(context) ?? binary(context, 'Div')],
+  Div: (context) => [probabilitiesBy(context) ?? binary(context, 'Div')],
   Sum: (context) => [sum(context)],
   Neg: (context) => [onConstant(context, (x) => -x) ?? combine(context, 'Mul', [tensorAt(context, 0), scalar(-1)])],
   Pow: (context) => [power(context)],
@@ -204,13 +204,19 @@ function reciprocal({ node }: NodeContext, tensor: TensorValue): TensorValue {
 }
 
 /** Probabilities of one class against the rest, divided by their sum. */
-function normalized(context: NodeContext): Outcome | undefined {
+function probabilitiesBy(context: NodeContext): Outcome | undefined {
   const [a, b] = context.inputs;
-  if (a?.kind === 'outcome')
-    return b?.kind === 'constant' && b.numbers().every((number) => number === 1) ? a : undefined;
-  if (a?.kind !== 'tensor' || b?.kind !== 'tensor') return undefined;
-  const isOwn = b.totalOf?.base === a.base && sameFunction(b.totalOf.fn, a.fn);
-  return isOwn ? normalizeEnd(context, a, 'l1') : undefined;
+  if (a?.kind === 'outcome') return isOne(b) ? a : undefined;
+  return a?.kind === 'tensor' && isTotalOf(b, a) ? normalizeEnd(context, a, 'l1') : undefined;
+}
+
+function isOne(value: Value | undefined): boolean {
+  return value?.kind === 'constant' && value.numbers().every((number) => number === 1);
+}
+
+function isTotalOf(value: Value | undefined, tensor: TensorValue): boolean {
+  const of = value?.kind === 'tensor' ? value.totalOf : undefined;
+  return of?.base === tensor.base && sameFunction(of.fn, tensor.fn);
 }
 
 /** (a + b t) t */

@@ -8,6 +8,7 @@ import {
   fromAffine,
   integersAt,
   nameOf,
+  scalarAt,
   selectElements,
   selectableAt,
   settleAt,
@@ -153,15 +154,18 @@ function pad(context: NodeContext): Selectable {
   let value = selectableAt(context, 0);
   if (context.attributes.text('mode', 'constant') !== 'constant')
     throw unsupported(context.node, 'only constant padding is supported');
-  const pads = integersAt(context, 1) ?? context.attributes.ints('pads') ?? [];
-  const [fill = 0] = integersAt(context, 2) ?? [context.attributes.float('value', 0)];
-  const axes = integersAt(context, 3) ?? value.dims.map((_, axis) => axis);
-  for (const [i, stated] of axes.entries()) {
-    const [before = 0, after = 0] = [pads[i], pads[i + axes.length]];
-    if (before < 0 || after < 0) throw unsupported(context.node, 'it cuts elements off');
-    if (before + after > 0) value = padAxis(context, value, { stated, before, after, fill });
+  const fill = scalarAt(context, 2) ?? context.attributes.float('value', 0);
+  for (const padding of paddings(context, value.dims.length)) {
+    if (padding.before < 0 || padding.after < 0) throw unsupported(context.node, 'it cuts elements off');
+    if (padding.before + padding.after > 0) value = padAxis(context, value, { ...padding, fill });
   }
   return value;
+}
+
+function paddings(context: NodeContext, rank: number): Omit<AxisPadding, 'fill'>[] {
+  const pads = integersAt(context, 1) ?? context.attributes.ints('pads') ?? [];
+  const axes = integersAt(context, 3) ?? Array.from({ length: rank }, (_, axis) => axis);
+  return axes.map((stated, i) => ({ stated, before: pads[i] ?? 0, after: pads[i + axes.length] ?? 0 }));
 }
 
 interface AxisPadding {

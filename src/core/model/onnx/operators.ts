@@ -5,6 +5,7 @@ import { endingOperators } from './operators-classify.ts';
 import { joiningOperators } from './operators-join.ts';
 import { linearOperators } from './operators-linear.ts';
 import { preparingOperators } from './operators-ml.ts';
+import { castOperators } from './operators-cast.ts';
 import { convolutionOperators } from './operators-convolution.ts';
 import { shapeOperators } from './operators-shape.ts';
 import { treeOperators } from './operators-trees.ts';
@@ -16,6 +17,7 @@ const { Softmax, LogSoftmax, ArgMax, ...ends } = endingOperators;
 const operators: Readonly<Record<string, Readonly<Record<string, Operator | undefined>>>> = {
   '': {
     ...shapeOperators,
+    ...castOperators,
     ...joiningOperators,
     ...arithmeticOperators,
     ...linearOperators,

@@ -107,10 +107,9 @@ export function secondProbability(context: NodeContext, { scores, task }: Outcom
 export function complementaryPair(context: NodeContext): Outcome | undefined {
   const [first, second] = context.inputs;
   if (first?.kind !== 'tensor' || second?.kind !== 'tensor' || context.inputs.length !== 2) return undefined;
-  if (first.base !== second.base || sizeOf(first.dims) !== 1 || sizeOf(second.dims) !== 1) return undefined;
+  if (first.base !== second.base || sizeOf(first.dims) !== 1) return undefined;
   const [p, q, sign] = underLink(second).link === 'sigmoid' ? [second, first, 1] : [first, second, -1];
-  const complement = addFunctions(constantFunction(1), { ...p.fn, factor: [-1] });
-  if (underLink(p).link !== 'sigmoid' || complement === undefined || !sameFunction(q.fn, complement)) return undefined;
+  if (!isComplement(p.fn, q.fn)) return undefined;
   const affine = settleAt(context, { ...p, ...underLink(p).scores });
   return classification({
     affine: scaleAffine(affine, [0, sign]),
@@ -118,6 +117,12 @@ export function complementaryPair(context: NodeContext): Outcome | undefined {
     classes: [0, 1],
     probabilities: true,
   });
+}
+
+/** Whether q = 1 - p of a sigmoid p. */
+function isComplement(p: Elementwise, q: Elementwise): boolean {
+  const complement = addFunctions(constantFunction(1), { ...p, factor: [-1] });
+  return p.atom?.kind === 'sigmoid' && isPlainAtom(p) && complement !== undefined && sameFunction(q, complement);
 }
 
 /** A tensor as it leaves the graph: what is affine, and what is left to people's side. */

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type TestAttribute, type TestInput, type TestNode, floats, onnxFile } from '../../../../test/onnx-writer.ts';
+import {
+  type TestAttribute,
+  type TestGraph,
+  type TestInput,
+  type TestNode,
+  floats,
+  onnxFile,
+} from '../../../../test/onnx-writer.ts';
 import { bindColumns } from '../../table/bind.ts';
 import { preprocessRows } from '../../table/preprocess.ts';
 import { applyLink } from '../../table/link.ts';
@@ -8,20 +15,19 @@ import { clearScores } from '../score.ts';
 import { importOnnx } from './import.ts';
 
 const ml = 'ai.onnx.ml';
+type Wires = readonly [inputs: readonly string[], outputs: readonly string[]];
 const node = (
   operator: string,
-  inputs: readonly string[],
-  outputs: readonly string[],
+  [inputs, outputs]: Wires,
   attributes: Readonly<Record<string, TestAttribute>> = {},
 ): TestNode => ({ operator, inputs, outputs, attributes, domain: ml });
 const regressor = (input: string, coefficients: readonly number[]): TestNode =>
-  node('LinearRegressor', [input], ['y'], { coefficients: { floats: coefficients }, intercepts: { floats: [0] } });
+  node('LinearRegressor', [[input], ['y']], { coefficients: { floats: coefficients }, intercepts: { floats: [0] } });
 
 function pipeline(
   inputs: readonly TestInput[],
   nodes: readonly TestNode[],
-  outputs: readonly string[] = ['y'],
-  initializers = [floats('none', [0], [])],
+  { outputs = ['y'], initializers = [] }: Partial<Pick<TestGraph, 'outputs' | 'initializers'>> = {},
 ): Model {
   return importOnnx(onnxFile({ nodes, inputs, outputs, initializers, producer: 'skl2onnx' }));
 }
@@ -59,7 +65,7 @@ describe('preparation of columns', () => {
   });
 
   it('finds the width of an open tensor in the operators that read it', () => {
-    const scaler = node('Scaler', ['X'], ['s'], { offset: { floats: [1, 2, 3] }, scale: { floats: [1, 1, 1] } });
+    const scaler = node('Scaler', [['X'], ['s']], { offset: { floats: [1, 2, 3] }, scale: { floats: [1, 1, 1] } });
     const model = pipeline([{ name: 'X', dims: ['N', 'F'] }], [scaler, regressor('s', [1, 1, 1])]);
     expect(model.preprocessing.columns.length).toBe(3);
   });
@@ -68,7 +74,7 @@ describe('preparation of columns', () => {
     const model = pipeline(
       [{ name: 'X', dims: ['N', 2] }],
       [
-        node('Scaler', ['X'], ['s'], { offset: { floats: [5, 7] }, scale: { floats: [2, 4] } }),
+        node('Scaler', [['X'], ['s']], { offset: { floats: [5, 7] }, scale: { floats: [2, 4] } }),
         regressor('s', [1, 10]),
       ],
     );
@@ -81,7 +87,7 @@ describe('preparation of columns', () => {
   });
 
   it('fills in missing numbers, and refuses them where nothing is filled in', () => {
-    const imputer = node('Imputer', ['X'], ['i'], {
+    const imputer = node('Imputer', [['X'], ['i']], {
       imputed_value_floats: { floats: [3, 4] },
       replaced_value_float: { float: NaN },
     });
@@ -102,7 +108,7 @@ describe('preparation of columns', () => {
   });
 
   it('replaces a number that stands for a missing one', () => {
-    const imputer = node('Imputer', ['X'], ['i'], {
+    const imputer = node('Imputer', [['X'], ['i']], {
       imputed_value_floats: { floats: [3] },
       replaced_value_float: { float: -1 },
     });
@@ -123,7 +129,7 @@ describe('preparation of columns', () => {
       pipeline(
         [column('s', 8)],
         [
-          node('OneHotEncoder', ['s'], ['o'], { cats_strings: { texts: ['x', 'y, z'] }, zeros: { int: zeros } }),
+          node('OneHotEncoder', [['s'], ['o']], { cats_strings: { texts: ['x', 'y, z'] }, zeros: { int: zeros } }),
           { operator: 'Flatten', inputs: ['o'], outputs: ['f'] },
           regressor('f', [1, 10]),
         ],
@@ -135,23 +141,22 @@ describe('preparation of columns', () => {
   });
 
   it('knows a category that the model ignores', () => {
-    const drop = node('ArrayFeatureExtractor', ['f'], ['e']);
+    const drop = node('ArrayFeatureExtractor', [['f'], ['e']]);
     const model = pipeline(
       [column('s', 8)],
       [
-        node('OneHotEncoder', ['s'], ['o'], { cats_strings: { texts: ['x', 'y'] }, zeros: { int: 0 } }),
+        node('OneHotEncoder', [['s'], ['o']], { cats_strings: { texts: ['x', 'y'] }, zeros: { int: 0 } }),
         { operator: 'Flatten', inputs: ['o'], outputs: ['f'] },
         { ...drop, inputs: ['f', 'second'] },
         regressor('e', [7]),
       ],
-      ['y'],
-      [{ name: 'second', dims: [1], type: 7, ints: [1] }],
+      { initializers: [{ name: 'second', dims: [1], type: 7, ints: [1] }] },
     );
     expect(scoresOf(model, ['s'], [['x'], ['y']])).toEqual([0, 7]);
   });
 
   it('maps categories to numbers, others to the default', () => {
-    const encoder = node('LabelEncoder', ['s'], ['o'], {
+    const encoder = node('LabelEncoder', [['s'], ['o']], {
       keys_strings: { texts: ['x', 'y'] },
       values_floats: { floats: [2, 3] },
       default_float: { float: -5 },
@@ -164,7 +169,7 @@ describe('preparation of columns', () => {
   it('encodes whole numbers after a cast', () => {
     const nodes = [
       { operator: 'Cast', inputs: ['X'], outputs: ['k'], attributes: { to: { int: 7 } } },
-      node('OneHotEncoder', ['k'], ['o'], { cats_int64s: { ints: [3, 5] } }),
+      node('OneHotEncoder', [['k'], ['o']], { cats_int64s: { ints: [3, 5] } }),
       { operator: 'Flatten', inputs: ['o'], outputs: ['f'] },
       regressor('f', [1, 2, 10, 20]),
     ];
@@ -198,10 +203,10 @@ describe('preparation of columns', () => {
     ['L2', [0.6, 0.8]],
     ['MAX', [0.75, 1]],
   ])('normalizes rows by %s on the client, after scaling', (norm, [first = 0, second = 0]) => {
-    const scaler = node('Scaler', ['X'], ['s'], { offset: { floats: [1, 0] }, scale: { floats: [1, 2] } });
+    const scaler = node('Scaler', [['X'], ['s']], { offset: { floats: [1, 0] }, scale: { floats: [1, 2] } });
     const model = pipeline(
       [{ name: 'X', dims: ['N', 2] }],
-      [scaler, node('Normalizer', ['s'], ['n'], { norm: { text: norm } }), regressor('n', [1, 10])],
+      [scaler, node('Normalizer', [['s'], ['n']], { norm: { text: norm } }), regressor('n', [1, 10])],
     );
     expect(scoresOf(model, ['p', 'q'], [['4', '2']])).toEqual([expect.closeTo(first + 10 * second, 12)]);
   });
@@ -210,9 +215,9 @@ describe('preparation of columns', () => {
 describe('ends of classifiers', () => {
   const X = [{ name: 'X', dims: ['N', 2] }];
   const classifier = (attributes: Readonly<Record<string, TestAttribute>>): TestNode =>
-    node('LinearClassifier', ['X'], ['label', 'p'], attributes);
+    node('LinearClassifier', [['X'], ['label', 'p']], attributes);
   const taskOf = (nodes: readonly TestNode[], outputs = ['label', 'p']): Model['task'] =>
-    pipeline(X, nodes, outputs).task;
+    pipeline(X, nodes, { outputs }).task;
   const two = {
     coefficients: { floats: [-1, -2, 1, 2] },
     intercepts: { floats: [-3, 3] },
@@ -248,7 +253,9 @@ describe('ends of classifiers', () => {
       { kind: 'classification', link: { kind: 'identity' }, classes: [4, 9], threshold: 0, probabilities: false },
     ],
   ])('%s %s', (transform, _, task) => {
-    const model = pipeline(X, [classifier({ ...two, post_transform: { text: transform } })], ['label', 'p']);
+    const model = pipeline(X, [classifier({ ...two, post_transform: { text: transform } })], {
+      outputs: ['label', 'p'],
+    });
     expect(model.task).toEqual(task);
     expect(scoresOf(model, ['p', 'q'], [['1', '1']])).toEqual([6]);
   });
@@ -272,7 +279,7 @@ describe('ends of classifiers', () => {
       classlabels_strings: { texts: ['a', 'b', 'c'] },
       post_transform: { text: 'SOFTMAX' },
     };
-    const zip = node('ZipMap', ['p'], ['z'], { classlabels_strings: { texts: ['a', 'b', 'c'] } });
+    const zip = node('ZipMap', [['p'], ['z']], { classlabels_strings: { texts: ['a', 'b', 'c'] } });
     expect(taskOf([classifier(three), zip], ['label', 'z'])).toMatchObject({
       link: { kind: 'softmax' },
       classes: ['a', 'b', 'c'],
@@ -284,7 +291,7 @@ describe('ends of classifiers', () => {
       { operator: 'MatMul', inputs: ['X', 'w'], outputs: ['h'] },
       { operator: 'Softmax', inputs: ['h'], outputs: ['p'] },
       { operator: 'ArgMax', inputs: ['p'], outputs: ['i'], attributes: { axis: { int: 1 } } },
-      node('ArrayFeatureExtractor', ['names', 'i'], ['l']),
+      node('ArrayFeatureExtractor', [['names', 'i'], ['l']]),
       { operator: 'Reshape', inputs: ['l', 'flat'], outputs: ['label'] },
     ];
     const initializers = [
@@ -292,7 +299,7 @@ describe('ends of classifiers', () => {
       { name: 'names', dims: [3], type: 8, texts: ['u', 'v', 'w'] },
       { name: 'flat', dims: [1], type: 7, ints: [-1] },
     ];
-    expect(pipeline(X, nodes, ['label', 'p'], initializers).task).toMatchObject({
+    expect(pipeline(X, nodes, { outputs: ['label', 'p'], initializers }).task).toMatchObject({
       link: { kind: 'softmax' },
       classes: ['u', 'v', 'w'],
       probabilities: true,
@@ -306,7 +313,10 @@ describe('ends of classifiers', () => {
       { operator: 'Sub', inputs: ['one', 's'], outputs: ['q'] },
       { operator: 'Concat', inputs: ['q', 's'], outputs: ['p'], attributes: { axis: { int: 1 } } },
     ];
-    const model = pipeline(X, nodes, ['p'], [floats('w', [2, 1], [1, 2]), floats('one', [1], [1])]);
+    const model = pipeline(X, nodes, {
+      outputs: ['p'],
+      initializers: [floats('w', [2, 1], [1, 2]), floats('one', [1], [1])],
+    });
     expect(model.task).toMatchObject({ kind: 'classification', link: { kind: 'sigmoid' }, classes: [0, 1] });
     expect(applyLink(model.task, Float64Array.of(-1, 1), 2)).toMatchObject({ labels: Int32Array.of(0, 1) });
   });
@@ -319,7 +329,7 @@ describe('ends of classifiers', () => {
       post_transform: { text: 'LOGISTIC' },
     };
     const task = taskOf(
-      [classifier(three), node('Normalizer', ['p'], ['n'], { norm: { text: 'L1' } })],
+      [classifier(three), node('Normalizer', [['p'], ['n']], { norm: { text: 'L1' } })],
       ['label', 'n'],
     );
     expect(task).toMatchObject({ link: { kind: 'sigmoid', slope: 1, normalize: true } });
@@ -330,8 +340,7 @@ describe('plain outputs', () => {
   const build = (
     count: number,
     end: string | undefined,
-    producer: string,
-    task?: 'classification' | 'regression',
+    { producer, task }: { readonly producer: string; readonly task?: 'classification' | 'regression' },
   ): Model['task'] => {
     const nodes: TestNode[] = [{ operator: 'MatMul', inputs: ['X', 'w'], outputs: ['h'] }];
     if (end !== undefined) nodes.push({ operator: end, inputs: ['h'], outputs: ['y'] });
@@ -351,7 +360,7 @@ describe('plain outputs', () => {
   };
 
   it('of a network are scores of classes', () => {
-    expect(build(3, undefined, 'pytorch')).toEqual({
+    expect(build(3, undefined, { producer: 'pytorch' })).toEqual({
       kind: 'classification',
       link: { kind: 'softmax' },
       classes: [0, 1, 2],
@@ -361,13 +370,20 @@ describe('plain outputs', () => {
   });
 
   it('of scikit-learn, or when the caller says so, are values', () => {
-    expect(build(3, undefined, 'skl2onnx')).toEqual({ kind: 'regression', link: { kind: 'identity' } });
-    expect(build(3, undefined, 'pytorch', 'regression')).toEqual({ kind: 'regression', link: { kind: 'identity' } });
+    expect(build(3, undefined, { producer: 'skl2onnx' })).toEqual({ kind: 'regression', link: { kind: 'identity' } });
+    expect(build(3, undefined, { producer: 'pytorch', task: 'regression' })).toEqual({
+      kind: 'regression',
+      link: { kind: 'identity' },
+    });
   });
 
   it('that are single are a value, under Sigmoid a probability, under Exp a positive value', () => {
-    expect(build(1, undefined, 'pytorch')).toEqual({ kind: 'regression', link: { kind: 'identity' } });
-    expect(build(1, 'Sigmoid', 'pytorch')).toMatchObject({ kind: 'classification', classes: [0, 1], threshold: 0 });
-    expect(build(1, 'Exp', 'pytorch')).toEqual({ kind: 'regression', link: { kind: 'exp' } });
+    expect(build(1, undefined, { producer: 'pytorch' })).toEqual({ kind: 'regression', link: { kind: 'identity' } });
+    expect(build(1, 'Sigmoid', { producer: 'pytorch' })).toMatchObject({
+      kind: 'classification',
+      classes: [0, 1],
+      threshold: 0,
+    });
+    expect(build(1, 'Exp', { producer: 'pytorch' })).toEqual({ kind: 'regression', link: { kind: 'exp' } });
   });
 });

@@ -142,10 +142,9 @@ function recogniseGated(atom: Atom, plain: Polynomial, factor: Polynomial): Reco
 function geluInner({ kind, argument }: Atom): Polynomial | undefined {
   if (kind === 'erf') return argument.map((c) => c * Math.SQRT2);
   if (kind !== 'tanh') return undefined;
-  const [c0 = 0, c1 = 0, c2 = 0, c3 = 0] = argument;
-  const a = c1 / Math.sqrt(2 / Math.PI);
-  if (argument.length !== 4 || c0 !== 0 || c2 !== 0) return undefined;
-  return isClose(c3, Math.sqrt(2 / Math.PI) * 0.044715 * a ** 3) ? [0, a] : undefined;
+  const a = (argument[1] ?? 0) / Math.sqrt(2 / Math.PI);
+  const wanted = [0, a, 0, 0.044715 * a ** 3].map((c) => c * Math.sqrt(2 / Math.PI));
+  return a !== 0 && ratio(argument, wanted) !== undefined ? [0, a] : undefined;
 }
 
 /** c + m u + f relu(u) for u = argument(t): slope m on the left, m + f on the right. */
