@@ -1,6 +1,6 @@
 import { stringify } from 'csv-stringify/sync';
 import type { Cell } from '../core/table/rows.ts';
-import type { TableColumn, TableEncoder } from './table-file.ts';
+import type { TableColumn, TableEncoder } from './table-encoder.ts';
 
 /** Beyond what RFC 4180 asks for: other delimiters, so that no reader that guesses the delimiter is misled, and lone line ends and marks. */
 const mustQuote = /[\r\n;\t|\ufeff]/u;

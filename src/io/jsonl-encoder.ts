@@ -1,5 +1,5 @@
 import type { Cell } from '../core/table/rows.ts';
-import type { TableColumn, TableEncoder } from './table-file.ts';
+import type { TableColumn, TableEncoder } from './table-encoder.ts';
 
 /** One object a line. JSON has no NaN and no Infinity: they become null, as missing values do. */
 export function jsonlEncoder(columns: readonly TableColumn[]): TableEncoder {

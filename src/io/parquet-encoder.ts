@@ -1,6 +1,6 @@
 import { ByteWriter, ParquetWriter, schemaFromColumnData } from 'hyparquet-writer';
 import type { Cell } from '../core/table/rows.ts';
-import type { TableColumn, TableEncoder } from './table-file.ts';
+import type { TableColumn, TableEncoder } from './table-encoder.ts';
 
 const rowGroupRows = 32 * 1024;
 

@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Cell } from '../core/table/rows.ts';
 import { openDataFile } from './data-file.ts';
-import { openTableFile, type TableColumn } from './table-file.ts';
+import type { TableColumn } from './table-encoder.ts';
+import { openTableFile } from './table-file.ts';
 
 const signal = new AbortController().signal;
 const columns: readonly TableColumn[] = [

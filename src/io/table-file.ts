@@ -4,18 +4,7 @@ import { openAtomicFile } from './atomic.ts';
 import { csvEncoder } from './csv-encoder.ts';
 import { jsonlEncoder } from './jsonl-encoder.ts';
 import { parquetEncoder } from './parquet-encoder.ts';
-
-export interface TableColumn {
-  readonly name: string;
-  readonly type: 'number' | 'text';
-}
-
-/** Rows to bytes, one format each. Encoders keep at most one row group. */
-export interface TableEncoder {
-  begin(): Uint8Array | string;
-  rows(rows: readonly (readonly Cell[])[]): Uint8Array | string;
-  end(): Uint8Array | string;
-}
+import type { TableColumn, TableEncoder } from './table-encoder.ts';
 
 /** A table that exists under its name only once it is whole. */
 export interface TableFile {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import * as z from 'zod';
 import { AppError } from '../core/error.ts';
 import type { Environment, Running } from './environment.ts';
 import { httpEndpoint, type Endpoint } from './http-endpoint.ts';
@@ -18,13 +18,28 @@ const announcement = z.looseObject({ listening: z.int().positive() });
  * @param options deployment: a folder with server.zip; serving: the arguments that say where queries and results lie
  */
 export async function startLocalEndpoint(
-  options: { readonly deployment: string; readonly serving: readonly string[]; readonly environmentVariables?: Readonly<Record<string, string>> },
+  options: {
+    readonly deployment: string;
+    readonly serving: readonly string[];
+    readonly environmentVariables?: Readonly<Record<string, string>>;
+  },
   environment: Environment,
   running: Running,
 ): Promise<Endpoint> {
   const token = randomBytes(32).toString('hex');
   const program = fileURLToPath(environment.programs.endpoint);
-  const args = [program, '--deployment', options.deployment, '--host', '127.0.0.1', '--port', '0', '--token-from-env', '--child', ...options.serving];
+  const args = [
+    program,
+    '--deployment',
+    options.deployment,
+    '--host',
+    '127.0.0.1',
+    '--port',
+    '0',
+    '--token-from-env',
+    '--child',
+    ...options.serving,
+  ];
   // In VS Code the running program is Electron, which is Node when told so.
   const env = { ...process.env, ...options.environmentVariables, SEALPOINT_TOKEN: token, ELECTRON_RUN_AS_NODE: '1' };
   const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
@@ -64,7 +79,13 @@ export async function startLocalEndpoint(
   } catch (error) {
     await stop(child);
     running.signal.throwIfAborted();
-    throw error instanceof AppError ? error : new AppError('endpoint.unavailable', `The local evaluator did not start: ${errors.join('').trim().slice(-500)}`, { cause: error });
+    throw error instanceof AppError
+      ? error
+      : new AppError(
+          'endpoint.unavailable',
+          `The local evaluator did not start: ${errors.join('').trim().slice(-500)}`,
+          { cause: error },
+        );
   }
 }
 
