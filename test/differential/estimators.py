@@ -59,6 +59,9 @@ def convert(rng, model, train, *, by_column=False, zipmap=None):
     else:
         types = [("X", FloatTensorType([None, train.shape[1]]))]
     options = {} if zipmap is None else {"zipmap": zipmap}
+    if isinstance(model, LinearSVC) or (hasattr(model, "steps") and isinstance(model.steps[-1][1], LinearSVC)):
+        # Without it skl2onnx asks for probabilities, which this estimator has not.
+        options = {"raw_scores": True}
     return to_onnx(model, initial_types=types, options={id(model): options} if options else None).SerializeToString()
 
 
@@ -79,7 +82,9 @@ def classifier(rng, model, *, decision=False, trees=False):
     model = scaled(rng, model, norms=not trees)
     model.fit(train.to_numpy(), named(rng, target(rng, train, classes)))
     answers = decided(model, rows.to_numpy()) if decision else classified(model, rows.to_numpy())
-    zipmap = None if isinstance(model, LinearSVC) or decision else bool(rng.random() < 0.5)
+    if hasattr(model, "decision_function") and np.abs(model.decision_function(rows.to_numpy())).max() > 30:
+        raise ValueError("a model that has diverged: its probabilities are all 0 or 1")
+    zipmap = None if decision else bool(rng.random() < 0.5)
     return Drawn(describe(model), "onnx", convert(rng, model, train, zipmap=zipmap), rows, answers)
 
 

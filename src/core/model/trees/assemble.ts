@@ -6,6 +6,8 @@ import { settledSide, type Known } from './known.ts';
 /** More than any plan could evaluate; keeps the memory of a hostile or careless file bounded. */
 const maxNodes = 16_000_000;
 const maxLeafValues = 32_000_000;
+/** Of one tree whose equality tests are taken apart: every copy of a subtree is an object while it is written. */
+const maxCopied = 250_000;
 
 export interface AssemblyOptions {
   readonly inputs: number;
@@ -42,6 +44,7 @@ function checkStructure(draft: TreeDraft, options: AssemblyOptions): boolean {
   const seen = new Set<number>();
   const open = [draft.root];
   let equalities = false;
+  let splits = 0;
   for (let id = open.pop(); id !== undefined; id = open.pop()) {
     const node = draft.node(id);
     const place = `${draft.name}, node ${String(id)}`;
@@ -54,7 +57,11 @@ function checkStructure(draft: TreeDraft, options: AssemblyOptions): boolean {
     }
     checkSplit(node, place, options);
     equalities ||= node.test === '==' || node.test === '!=';
+    splits += 1;
     open.push(node.no, node.yes);
+  }
+  if (draft.splits !== undefined && splits !== draft.splits) {
+    throw invalid(`${draft.name} has splits that its root does not lead to`);
   }
   return equalities;
 }
@@ -89,6 +96,11 @@ function tooLarge(name: string): AppError {
   return new AppError('model.unsupported', message, { hint: 'Train fewer or shallower trees.' });
 }
 
+function tooManyEqualities(name: string): AppError {
+  const message = `The equality tests of ${name} make more than ${String(maxCopied)} splits when they are taken apart.`;
+  return new AppError('model.unsupported', message, { hint: 'Encode categories as one-hot columns before training.' });
+}
+
 /** A node to be written, and where its number goes: a side of the inner node `parent` (-1: the root). */
 interface Pending {
   readonly target: Comparison | number;
@@ -113,7 +125,7 @@ function flatten(draft: TreeDraft, options: AssemblyOptions, equalities: boolean
       continue;
     }
     const parent = splits.push(node) - 1;
-    if (parent >= maxNodes) throw tooLarge(draft.name);
+    if (equalities && parent >= maxCopied) throw tooManyEqualities(draft.name);
     const fact = (wentLeft: boolean) => (equalities ? { comparison: node, wentLeft, earlier: next.known } : undefined);
     open.push({ target: node.right, parent, isLeft: false, known: fact(false) });
     open.push({ target: node.left, parent, isLeft: true, known: fact(true) });

@@ -28,6 +28,8 @@ export interface TreeDraft {
   readonly name: string;
   readonly root: number;
   readonly node: (id: number) => NodeDraft | undefined;
+  /** How many splits the root must lead to, where the format has no room for others. */
+  readonly splits?: number;
 }
 
 /** A comparison of the intermediate representation, its sides either further comparisons or ids of the file. */

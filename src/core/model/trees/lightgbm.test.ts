@@ -17,7 +17,8 @@ const stump: DrawnEnsemble = {
 /** The stump's file with some lines changed and the announced sizes kept right. */
 function written(changes: Readonly<Record<string, string>>, drawn = stump): string {
   let text = lightgbmText(drawn);
-  for (const [key, value] of Object.entries(changes)) text = text.replace(new RegExp(`^${key}=.*$`, 'mu'), () => (value === '' ? '' : `${key}=${value}`));
+  for (const [key, value] of Object.entries(changes))
+    text = text.replace(new RegExp(`^${key}=.*$`, 'mu'), () => (value === '' ? '' : `${key}=${value}`));
   return withSizes(text);
 }
 
@@ -60,14 +61,26 @@ describe('importLightgbm', () => {
 
   it('takes zeros for missing where a split sends them elsewhere than their size would', () => {
     const model = importLightgbm(written({ decision_type: '4' }));
-    const predictions = predictTable(model, { file: 'rows.csv', header: ['a', 'b'], rows: [['1', '0'], ['1', '-1e-36'], ['1', '-1e-34'], ['1', ''], ['0', '0.7']] });
+    const predictions = predictTable(model, {
+      file: 'rows.csv',
+      header: ['a', 'b'],
+      rows: [
+        ['1', '0'],
+        ['1', '-1e-36'],
+        ['1', '-1e-34'],
+        ['1', ''],
+        ['0', '0.7'],
+      ],
+    });
     expect(predictions.get('value')).toEqual([2, 2, 1, 2, 2]);
   });
 
   it('refuses a feature whose zeros are missing in one split and numbers in another', () => {
     const two: DrawnEnsemble = { ...stump, trees: [stump.trees[0] ?? { leaf: 0 }, stump.trees[0] ?? { leaf: 0 }] };
     let nth = 0;
-    const text = lightgbmText(two).replaceAll(/^decision_type=10$/gmu, () => (nth++ === 0 ? 'decision_type=04' : 'decision_type=08'));
+    const text = lightgbmText(two).replaceAll(/^decision_type=10$/gmu, () =>
+      nth++ === 0 ? 'decision_type=04' : 'decision_type=08',
+    );
     const error = refusal(text);
     expect(error.code).toBe('model.unsupported');
     expect(error.message).toContain('feature 1');
@@ -80,7 +93,10 @@ describe('importLightgbm', () => {
   });
 
   it('averages the trees of a random forest', () => {
-    const text = written({ objective: 'binary sigmoid:1' }).replace(/^feature_names/mu, 'average_output\nfeature_names');
+    const text = written({ objective: 'binary sigmoid:1' }).replace(
+      /^feature_names/mu,
+      'average_output\nfeature_names',
+    );
     // Two trees: the stump and the base.
     expect(scoreOf(text, 0, 1)).toBe(1);
   });
@@ -103,7 +119,12 @@ describe('importLightgbm', () => {
     ['multiclass num_class:3', { kind: 'softmax' }],
     ['multiclassova num_class:3 sigmoid:1.5', { kind: 'sigmoid', slope: 1.5, normalize: false }],
   ])('links the classes of "%s"', (objective, link) => {
-    const three: DrawnEnsemble = { features: 1, outputs: 3, trees: [{ leaf: 1 }, { leaf: 2 }, { leaf: 3 }], base: [0, 0, 0] };
+    const three: DrawnEnsemble = {
+      features: 1,
+      outputs: 3,
+      trees: [{ leaf: 1 }, { leaf: 2 }, { leaf: 3 }],
+      base: [0, 0, 0],
+    };
     const { task, body } = importLightgbm(written({ objective }, three));
     expect(task).toMatchObject({ kind: 'classification', classes: [0, 1, 2], link });
     expect([...clearScores(body, Float64Array.of(0), 1)]).toEqual([1, 2, 3]);
@@ -111,7 +132,9 @@ describe('importLightgbm', () => {
 
   it('knows columns by name unless the names are made up', () => {
     expect(importLightgbm(written({})).preprocessing.columns).toEqual([{ type: 'number' }, { type: 'number' }]);
-    expect(importLightgbm(written({ feature_names: 'age mean_radius' })).preprocessing.columns.map(({ name }) => name)).toEqual(['age', 'mean_radius']);
+    expect(
+      importLightgbm(written({ feature_names: 'age mean_radius' })).preprocessing.columns.map(({ name }) => name),
+    ).toEqual(['age', 'mean_radius']);
   });
 
   it('reads files with the line ends of Windows', () => {
@@ -163,18 +186,31 @@ describe('importLightgbm', () => {
   });
 
   it('notices a cut or an altered length', () => {
-    const text = readFileSync(new URL('../../../../test/fixtures/diabetes/lgbm_regressor.txt', import.meta.url), 'utf8');
+    const text = readFileSync(
+      new URL('../../../../test/fixtures/diabetes/lgbm_regressor.txt', import.meta.url),
+      'utf8',
+    );
     expect(refusal(text.slice(0, text.indexOf('Tree=30'))).code).toBe('model.unreadable');
     expect(refusal(text.slice(0, text.indexOf('end of trees'))).message).toContain('end of trees');
     const first = text.indexOf('Tree=7\n');
     expect(refusal(text.slice(0, first) + text.slice(text.indexOf('Tree=8\n'))).code).toBe('model.unreadable');
     expect(refusal(text.replace('leaf_value=', 'leaf_value=1')).code).toBe('model.unreadable');
-    expect(refusal(`${text.slice(0, text.indexOf('end of trees'))}Tree=60\n\nend of trees\n`).code).toBe('model.unreadable');
+    expect(refusal(`${text.slice(0, text.indexOf('end of trees'))}Tree=60\n\nend of trees\n`).code).toBe(
+      'model.unreadable',
+    );
   });
 
   it('refuses or reads any tree with one value changed, in no other way', () => {
     const junk = fc.constantFrom('', '0', '-1', '-2', '9', 'nan', '1e999', 'x', '0.5', '-0', '4294967296');
-    const keys = fc.constantFrom('num_leaves', 'split_feature', 'threshold', 'decision_type', 'left_child', 'right_child', 'leaf_value');
+    const keys = fc.constantFrom(
+      'num_leaves',
+      'split_feature',
+      'threshold',
+      'decision_type',
+      'left_child',
+      'right_child',
+      'leaf_value',
+    );
     fc.assert(
       fc.property(ensembleArbitrary, keys, fc.nat(), junk, (drawn, key, position, value) => {
         const text = lightgbmText(drawn).replace(new RegExp(`^${key}=(.*)$`, 'mu'), (_, list: string) => {

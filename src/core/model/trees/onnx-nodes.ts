@@ -68,6 +68,8 @@ export function classicNodes(attributes: TreeEnsembleAttributes, prefix: 'class'
   const leaves = leafWeights(attributes, prefix, index);
   const draft = (tree: number, nodes: ReadonlyMap<number, number>): TreeDraft => ({
     name: `tree ${String(tree)} of ${attributes.node}`,
+    // A root is told by having no parent: a circle beside it must not go unnoticed.
+    splits: [...nodes.values()].filter((position) => parsed[position] !== undefined).length,
     root: rootOf(attributes, tree, { nodes, isLeaf: (position) => parsed[position] === undefined, yes, no }),
     node: (id) => {
       const at = nodes.get(id);

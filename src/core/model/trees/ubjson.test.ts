@@ -5,7 +5,9 @@ import { AppError } from '../../error.ts';
 import { decodeUbjson } from './ubjson.ts';
 
 function bytes(...parts: readonly (string | number)[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => (typeof part === 'string' ? [...new TextEncoder().encode(part)] : [part])));
+  return Uint8Array.from(
+    parts.flatMap((part) => (typeof part === 'string' ? [...new TextEncoder().encode(part)] : [part])),
+  );
 }
 
 function refusal(input: Uint8Array): AppError {
@@ -22,9 +24,49 @@ const huge = [0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
 
 describe('decodeUbjson', () => {
   it('reads every kind of value', () => {
-    const list = bytes('[ZTFNi', 0xff, 'U', 0xff, 'I', 0xff, 0xfe, 'l', 0, 0, 1, 0, 'L', 0, 0, 0, 0, 0, 0, 0, 9, 'd', 0x3f, 0x80, 0, 0);
+    const list = bytes(
+      '[ZTFNi',
+      0xff,
+      'U',
+      0xff,
+      'I',
+      0xff,
+      0xfe,
+      'l',
+      0,
+      0,
+      1,
+      0,
+      'L',
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      9,
+      'd',
+      0x3f,
+      0x80,
+      0,
+      0,
+    );
     const rest = bytes('D', 0x40, 0, 0, 0, 0, 0, 0, 0, 'Cx', 'SU', 2, 'hi', ']');
-    expect(decodeUbjson(Uint8Array.from([...list, ...rest]))).toEqual([null, true, false, -1, 255, -2, 256, 9, 1, 2, 'x', 'hi']);
+    expect(decodeUbjson(Uint8Array.from([...list, ...rest]))).toEqual([
+      null,
+      true,
+      false,
+      -1,
+      255,
+      -2,
+      256,
+      9,
+      1,
+      2,
+      'x',
+      'hi',
+    ]);
   });
 
   it('reads counted lists of one type as typed arrays', () => {
@@ -42,7 +84,12 @@ describe('decodeUbjson', () => {
   it('reads what the writer of the tests writes', () => {
     const key = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 5 });
     const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
-      tree: fc.oneof({ maxDepth: 4 }, fc.string({ unit: 'grapheme-ascii' }), fc.array(tie('tree')), fc.dictionary(key, tie('tree'), { noNullPrototype: true })),
+      tree: fc.oneof(
+        { maxDepth: 4 },
+        fc.string({ unit: 'grapheme-ascii' }),
+        fc.array(tie('tree')),
+        fc.dictionary(key, tie('tree'), { noNullPrototype: true }),
+      ),
     }));
     fc.assert(
       fc.property(tree, (value) => {
@@ -77,7 +124,13 @@ describe('decodeUbjson', () => {
   });
 
   it('refuses or reads any bytes whatever, in no other way', () => {
-    const anything = fc.array(fc.oneof(fc.nat({ max: 255 }), fc.constantFrom(...'[{$#]}SLUldDZTN'.split('').map((letter) => letter.charCodeAt(0)))), { maxLength: 60 });
+    const anything = fc.array(
+      fc.oneof(
+        fc.nat({ max: 255 }),
+        fc.constantFrom(...'[{$#]}SLUldDZTN'.split('').map((letter) => letter.charCodeAt(0))),
+      ),
+      { maxLength: 60 },
+    );
     fc.assert(
       fc.property(anything, (input) => {
         try {

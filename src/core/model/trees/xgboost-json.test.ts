@@ -57,11 +57,16 @@ function scores(change: (document: Document) => void, row: readonly number[], dr
   return [...clearScores(importXgboost(written(change, drawn)).body, Float64Array.from(row), 1)];
 }
 
-const firstTree = (document: Document): Record<string, unknown> => document.learner.gradient_booster.model.trees[0] ?? {};
+const firstTree = (document: Document): Record<string, unknown> =>
+  document.learner.gradient_booster.model.trees[0] ?? {};
 
 describe('importXgboost', () => {
   it('compares as float32, the threshold itself going right', () => {
-    const drawn: DrawnEnsemble = { ...stump, trees: [{ feature: 0, threshold: 0.1, missingLeft: false, left: { leaf: 1 }, right: { leaf: 2 } }], base: [0] };
+    const drawn: DrawnEnsemble = {
+      ...stump,
+      trees: [{ feature: 0, threshold: 0.1, missingLeft: false, left: { leaf: 1 }, right: { leaf: 2 } }],
+      base: [0],
+    };
     // Just below 0.1, yet the same float32.
     expect(scores(() => undefined, [0.1 - 1e-12, 0], drawn)).toEqual([2]);
     expect(scores(() => undefined, [0.0999, 0], drawn)).toEqual([1]);
@@ -127,14 +132,24 @@ describe('importXgboost', () => {
     });
     const model = importXgboost(linear);
     expect([...clearScores(model.body, Float64Array.of(10, 100), 1)]).toEqual([0.25 + 20 + 300 + 4]);
-    expect(model.preprocessing.features.every((feature) => feature.kind === 'number' && feature.missing === 0)).toBe(true);
+    expect(model.preprocessing.features.every((feature) => feature.kind === 'number' && feature.missing === 0)).toBe(
+      true,
+    );
   });
 
   it('passes by nodes that were deleted', () => {
     const model = importXgboost(
       written((document) => {
         const tree = firstTree(document);
-        for (const key of ['left_children', 'right_children', 'split_indices', 'split_conditions', 'default_left', 'split_type']) (tree[key] as number[]).push(4_000_000);
+        for (const key of [
+          'left_children',
+          'right_children',
+          'split_indices',
+          'split_conditions',
+          'default_left',
+          'split_type',
+        ])
+          (tree[key] as number[]).push(4_000_000);
         tree['tree_param'] = { num_nodes: '4', size_leaf_vector: '0', num_deleted: '1' };
       }),
     );
@@ -145,22 +160,35 @@ describe('importXgboost', () => {
     const document = written(({ learner }) => {
       learner.learner_model_param['num_target'] = '2';
       const [tree = {}] = learner.gradient_booster.model.trees;
-      Object.assign(tree, { tree_param: { num_nodes: '3', size_leaf_vector: '2' }, right_children: [2, 1, 0], leaf_weights: [10, 20, 30, 40] });
+      Object.assign(tree, {
+        tree_param: { num_nodes: '3', size_leaf_vector: '2' },
+        right_children: [2, 1, 0],
+        leaf_weights: [10, 20, 30, 40],
+      });
       learner.gradient_booster.model.trees = [tree];
-      Object.assign(learner.gradient_booster.model, { tree_info: [0], iteration_indptr: [0, 1], gbtree_model_param: { num_trees: '1' } });
+      Object.assign(learner.gradient_booster.model, {
+        tree_info: [0],
+        iteration_indptr: [0, 1],
+        gbtree_model_param: { num_trees: '1' },
+      });
     });
     expect([...clearScores(importXgboost(document).body, Float64Array.of(0, 0), 1)]).toEqual([30.25, 40.25]);
   });
 
   it('binds columns by name where the file has names, else by order', () => {
-    expect(importXgboost(written(() => undefined)).preprocessing.columns).toEqual([{ type: 'number' }, { type: 'number' }]);
+    expect(importXgboost(written(() => undefined)).preprocessing.columns).toEqual([
+      { type: 'number' },
+      { type: 'number' },
+    ]);
     const named = importXgboost(written(({ learner }) => (learner.feature_names = ['a b', 'c'])));
     expect(named.preprocessing.columns.map(({ name }) => name)).toEqual(['a b', 'c']);
   });
 
   it('reads the bare NaN and Infinity of its writer, and leaves texts alone', () => {
     const text = JSON.stringify(written(({ learner }) => (learner.feature_names = ['NaN', ',Infinity,'])));
-    const model = importXgboost(text.replace('"split_conditions":[0.5', '"loss_changes":[NaN,-Infinity],"split_conditions":[Infinity'));
+    const model = importXgboost(
+      text.replace('"split_conditions":[0.5', '"loss_changes":[NaN,-Infinity],"split_conditions":[Infinity'),
+    );
     expect(model.preprocessing.columns.map(({ name }) => name)).toEqual(['NaN', ',Infinity,']);
     expect((model.body as TreeEnsemble).trees[0]?.threshold[0]).toBe(Infinity);
   });
@@ -175,26 +203,35 @@ describe('importXgboost', () => {
     expect(error.message).toContain('"town"');
   });
 
-  const objective = (name: string, targets = '1') => ({ learner }: Document) => {
-    learner.objective.name = name;
-    learner.learner_model_param['num_target'] = targets;
-  };
+  const objective =
+    (name: string, targets = '1') =>
+    ({ learner }: Document) => {
+      learner.objective.name = name;
+      learner.learner_model_param['num_target'] = targets;
+    };
 
   it.each([
     ['an unknown objective', objective('reg:mystery'), 'reg:mystery'],
     ['an objective that is called like a method', objective('toString'), 'toString'],
     ['several labels at once', objective('binary:hinge', '3'), '3 labels'],
     ['an unknown booster', ({ learner }: Document) => void (learner.gradient_booster.name = 'gbforest'), 'gbforest'],
-    ['more features than memory', ({ learner }: Document) => void (learner.learner_model_param['num_feature'] = '4294967295'), '4294967295'],
+    [
+      'more features than memory',
+      ({ learner }: Document) => void (learner.learner_model_param['num_feature'] = '4294967295'),
+      '4294967295',
+    ],
   ])('refuses %s by name', (_, change, name) => {
     const error = refusal(change);
     expect(error.code).toBe('model.unsupported');
     expect(error.message).toContain(name);
   });
 
-  const tree = (values: Record<string, unknown>) => (document: Document) => void Object.assign(firstTree(document), values);
-  const booster = (values: Record<string, unknown>) => (document: Document) => void Object.assign(document.learner.gradient_booster.model, values);
-  const params = (values: Record<string, unknown>) => (document: Document) => void Object.assign(document.learner.learner_model_param, values);
+  const tree = (values: Record<string, unknown>) => (document: Document) =>
+    void Object.assign(firstTree(document), values);
+  const booster = (values: Record<string, unknown>) => (document: Document) =>
+    void Object.assign(document.learner.gradient_booster.model, values);
+  const params = (values: Record<string, unknown>) => (document: Document) =>
+    void Object.assign(document.learner.learner_model_param, values);
 
   it.each([
     ['children in a circle', tree({ left_children: [0, -1, -1] }), 'tree 0, node 0'],
@@ -209,7 +246,19 @@ describe('importXgboost', () => {
     ['arrays of different lengths', tree({ default_left: [1] }), 'trees[0].default_left'],
     ['an array that is missing', tree({ split_indices: undefined }), 'trees[0].split_indices'],
     ['an array of texts', tree({ split_indices: ['0', '0', '0'] }), 'split_indices[0]'],
-    ['no nodes', tree({ left_children: [], right_children: [], split_indices: [], split_conditions: [], default_left: [], split_type: [], tree_param: {} }), 'node 0'],
+    [
+      'no nodes',
+      tree({
+        left_children: [],
+        right_children: [],
+        split_indices: [],
+        split_conditions: [],
+        default_left: [],
+        split_type: [],
+        tree_param: {},
+      }),
+      'node 0',
+    ],
     ['a class out of range', booster({ tree_info: [0, 5] }), 'output 5'],
     ['fewer classes than trees', booster({ tree_info: [0] }), 'tree_info'],
     ['rounds that do not end', booster({ iteration_indptr: [0, 1] }), 'iteration_indptr'],
@@ -234,7 +283,16 @@ describe('importXgboost', () => {
     expect(error.code).toBe('model.invalid');
   });
 
-  it.each(['{', '[1, 2', 'null', '"learner"', '[]', '{}', '{"learner": 3}', '{"learner": {"learner_model_param": []}}'])('refuses the document %s', (text) => {
+  it.each([
+    '{',
+    '[1, 2',
+    'null',
+    '"learner"',
+    '[]',
+    '{}',
+    '{"learner": 3}',
+    '{"learner": {"learner_model_param": []}}',
+  ])('refuses the document %s', (text) => {
     expect(errorOf(() => importXgboost(text)).code).toMatch(/^model\./u);
   });
 
@@ -243,7 +301,10 @@ describe('importXgboost', () => {
   });
 
   it('refuses or reads any tree with one value changed, in no other way', () => {
-    const junk = fc.oneof(fc.integer({ min: -3, max: 12 }), fc.constantFrom<unknown>(null, 'NaN', [], {}, 1e300, -1, 0.5, undefined));
+    const junk = fc.oneof(
+      fc.integer({ min: -3, max: 12 }),
+      fc.constantFrom<unknown>(null, 'NaN', [], {}, 1e300, -1, 0.5, undefined),
+    );
     fc.assert(
       fc.property(ensembleArbitrary, fc.nat(), fc.nat(), junk, (drawn, which, position, value) => {
         const document = written((changed) => {
