@@ -75,9 +75,9 @@ function compileText({ deployment, path, plans, reveals, bytes }: CompileOutcome
     ['client.zip', `${bytesText(bytes.client)}, for whoever has data and keys`],
     ['server.zip', `${bytesText(bytes.server)}, for whoever evaluates: it holds the model`],
     ['security', `${[...new Set(plans.map((plan) => String(plan.securityBits)))].join(', ')} bits`],
-    ['reveals', reveals.join('; ')],
   ]);
-  return `${facts}\n\n${tableText(headings, plans.map(planRow))}`;
+  const told = ['client.zip tells:', ...reveals.map((what) => `  ${what}`)].join('\n');
+  return [facts, tableText(headings, plans.map(planRow)), told].join('\n\n');
 }
 
 function planRow(plan: PlanOutcome): string[] {
