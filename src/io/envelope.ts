@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto';
-import * as z from 'zod';
+import type * as z from 'zod';
 import { keyMagic, secretKeyHeader, type SecretKeyHeader, type WrappedKey } from '../core/artifact/key-files.ts';
 import { AppError } from '../core/error.ts';
 

@@ -9,7 +9,7 @@ import {
   type SlotKind,
 } from '../core/artifact/key-files.ts';
 import { AppError } from '../core/error.ts';
-import { syncFolder, toIoError } from './atomic.ts';
+import { syncFolder } from './atomic.ts';
 import { alteredKey, decodeSecretKey, encodeSecretKey, sha256Hex } from './envelope.ts';
 import {
   changeManifest,

@@ -9,7 +9,15 @@ import { keyListOutcome, keySetOutcome as keySetSchema } from '../core/artifact/
 import { openKeyStore } from '../io/key-store.ts';
 import { programsOf } from '../app/programs.ts';
 import type { Environment } from './environment.ts';
-import { deleteKeySet, exportKeySet, importKeySet, listKeySets, pickKeySet, renameKeySet, saveEvaluationKeys } from './keys.ts';
+import {
+  deleteKeySet,
+  exportKeySet,
+  importKeySet,
+  listKeySets,
+  pickKeySet,
+  renameKeySet,
+  saveEvaluationKeys,
+} from './keys.ts';
 import { addProfile } from './profiles.ts';
 
 const insecureScrypt = { cost: 2 ** 14, blockSize: 8, parallelism: 1 };
@@ -36,7 +44,15 @@ async function storeKeySet(name: string, deployment = deployments.a): Promise<st
   const evaluationKeys = Buffer.from(`evaluation keys of ${name}`);
   const secretKeys = new Map([['ckks-4096', randomBytes(64)]]);
   const created = '2026-01-02T03:04:05.000Z';
-  await openKeyStore(environment.home, { scrypt: insecureScrypt }).create({ key, name, deployment, created, secretKeys, evaluationKeys, slots: { passphrase: 'open sesame' } });
+  await openKeyStore(environment.home, { scrypt: insecureScrypt }).create({
+    key,
+    name,
+    deployment,
+    created,
+    secretKeys,
+    evaluationKeys,
+    slots: { passphrase: 'open sesame' },
+  });
   return key;
 }
 
@@ -46,19 +62,30 @@ describe('the key set that a verb works with', () => {
     const first = await storeKeySet('first');
     expect((await pickKeySet({}, environment)).key).toBe(first);
     const other = await storeKeySet('other', deployments.b);
-    await expect(pickKeySet({}, environment)).rejects.toMatchObject({ code: 'usage.ambiguous', message: expect.stringContaining('first, other') });
+    await expect(pickKeySet({}, environment)).rejects.toMatchObject({
+      code: 'usage.ambiguous',
+      message: expect.stringContaining('first, other'),
+    });
     expect((await pickKeySet({ deployment: deployments.b }, environment)).key).toBe(other);
-    await expect(pickKeySet({ key: 'first', deployment: deployments.b }, environment)).rejects.toMatchObject({ code: 'key.other-deployment' });
+    await expect(pickKeySet({ key: 'first', deployment: deployments.b }, environment)).rejects.toMatchObject({
+      code: 'key.other-deployment',
+    });
   });
 });
 
 describe('the verbs of key sets', () => {
   it('give the documents that the command line promises', async () => {
     await storeKeySet('first');
-    expect(keySetSchema.parse(await renameKeySet({ key: 'first', name: 'second' }, environment))).toMatchObject({ name: 'second' });
+    expect(keySetSchema.parse(await renameKeySet({ key: 'first', name: 'second' }, environment))).toMatchObject({
+      name: 'second',
+    });
     expect(keyListOutcome.parse(await listKeySets({}, environment)).keys).toHaveLength(1);
     const output = join(environment.home, 'public.spk');
-    expect(await saveEvaluationKeys({ key: 'second', output }, environment)).toMatchObject({ name: 'second', file: output, bytes: 24 });
+    expect(await saveEvaluationKeys({ key: 'second', output }, environment)).toMatchObject({
+      name: 'second',
+      file: output,
+      bytes: 24,
+    });
     expect(await readFile(output, 'utf8')).toBe('evaluation keys of first');
   });
 
@@ -90,8 +117,18 @@ describe('the verbs of key sets', () => {
       await mkdir(dirname(file), { recursive: true });
       await writeFile(file, 'published');
       const deleted = await deleteKeySet({ key, published }, environment, running);
-      expect(deleted).toMatchObject({ name: 'first', published: [pathToFileURL(file).href], publishedRemoved: published, unchecked: [] });
-      expect(await stat(file).then(() => true, () => false)).toBe(!published);
+      expect(deleted).toMatchObject({
+        name: 'first',
+        published: [pathToFileURL(file).href],
+        publishedRemoved: published,
+        unchecked: [],
+      });
+      expect(
+        await stat(file).then(
+          () => true,
+          () => false,
+        ),
+      ).toBe(!published);
       expect((await listKeySets({}, environment)).keys).toEqual([]);
     }
   });

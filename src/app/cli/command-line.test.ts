@@ -26,7 +26,11 @@ interface Ended {
 }
 
 function start(args: readonly string[], environment: Record<string, string> = {}) {
-  const options: SpawnOptionsWithoutStdio = { cwd: home, env: { PATH: process.env['PATH'], SEALPOINT_HOME: home, ...environment }, stdio: 'pipe' };
+  const options: SpawnOptionsWithoutStdio = {
+    cwd: home,
+    env: { PATH: process.env['PATH'], SEALPOINT_HOME: home, ...environment },
+    stdio: 'pipe',
+  };
   return spawn(process.execPath, [main, ...args], options);
 }
 
@@ -72,18 +76,42 @@ describe('help', () => {
     const { code, stdout, stderr } = await sealpoint(['--help']);
     expect(code).toBe(0);
     expect(stderr).toBe('');
-    for (const command of ['compile', 'inspect', 'keys', 'encrypt', 'evaluate', 'decrypt', 'run', 'serve', 'publish', 'artifacts', 'jobs', 'cancel', 'profiles']) {
+    for (const command of [
+      'compile',
+      'inspect',
+      'keys',
+      'encrypt',
+      'evaluate',
+      'decrypt',
+      'run',
+      'serve',
+      'publish',
+      'artifacts',
+      'jobs',
+      'cancel',
+      'profiles',
+    ]) {
       expect(stdout).toMatch(new RegExp(`^ {2}${command}\\b`, 'mu'));
     }
     expect(stdout).toContain('Examples:');
     expect(stdout).toContain('130 cancelled');
-    for (const later of ['deploy ', 'endpoints', 'undeploy', 'doctor', 'emulate']) expect(stdout).not.toMatch(new RegExp(`^ {2}${later}`, 'mu'));
+    for (const later of ['deploy ', 'endpoints', 'undeploy', 'doctor', 'emulate'])
+      expect(stdout).not.toMatch(new RegExp(`^ {2}${later}`, 'mu'));
   });
 
   it('of a command names its arguments', async () => {
     const { code, stdout } = await sealpoint(['run', '--help']);
     expect(code).toBe(0);
-    for (const flag of ['--deployment', '--profile', '--key', '--with-input', '--clip', '--resume', '--json', '--passphrase-file']) {
+    for (const flag of [
+      '--deployment',
+      '--profile',
+      '--key',
+      '--with-input',
+      '--clip',
+      '--resume',
+      '--json',
+      '--passphrase-file',
+    ]) {
       expect(stdout).toContain(flag);
     }
     expect(stdout).not.toContain('--passphrase ');
@@ -115,18 +143,24 @@ describe('a call that is no call', () => {
     ['keys', 'export', 'mine', 'file', '--passphrase', 'on the command line'],
   ];
 
-  it.each(calls.map((args) => [args.join(' '), args] as const))('%s: exits with 2 and says why on stderr', async (_, args) => {
-    const { code, stdout, stderr } = await sealpoint(args);
-    expect([code, stdout]).toEqual([2, '']);
-    expect(stderr.length).toBeGreaterThan(10);
-    expect(stderr).not.toContain('    at ');
-  });
+  it.each(calls.map((args) => [args.join(' '), args] as const))(
+    '%s: exits with 2 and says why on stderr',
+    async (_, args) => {
+      const { code, stdout, stderr } = await sealpoint(args);
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr.length).toBeGreaterThan(10);
+      expect(stderr).not.toContain('    at ');
+    },
+  );
 
-  it.each(calls.map((args) => [args.join(' '), args] as const))('%s --json: prints one error document', async (_, args) => {
-    const result = await sealpoint([...args, '--json']);
-    expect([result.code, result.stderr]).toEqual([2, '']);
-    expect(errorOf(result).code).toBe('usage.arguments');
-  });
+  it.each(calls.map((args) => [args.join(' '), args] as const))(
+    '%s --json: prints one error document',
+    async (_, args) => {
+      const result = await sealpoint([...args, '--json']);
+      expect([result.code, result.stderr]).toEqual([2, '']);
+      expect(errorOf(result).code).toBe('usage.arguments');
+    },
+  );
 });
 
 describe('a failure', () => {
@@ -136,7 +170,10 @@ describe('a failure', () => {
     expect(human.stderr).toMatch(/^sealpoint: There is no key set "nobody"\.\n {2}hint /u);
     const json = await sealpoint(['--json', 'keys', 'export', 'nobody', 'file']);
     expect([json.code, json.stderr]).toEqual([3, '']);
-    expect(errorOf(json)).toMatchObject({ code: 'key.not-found', hint: expect.stringContaining('keys create') as string });
+    expect(errorOf(json)).toMatchObject({
+      code: 'key.not-found',
+      hint: expect.stringContaining('keys create') as string,
+    });
   });
 
   it('names the file, as seen from the current folder', async () => {
@@ -156,8 +193,22 @@ describe('a failure', () => {
 
 describe('profiles', () => {
   it('are added, listed and removed; local always stays', async () => {
-    const added = await sealpoint(['profiles', 'add', 'team', '--store', 's3://bucket/prefix', '--region', 'eu-central-1', '--json']);
-    expect(documentOf(added)).toEqual({ name: 'team', store: 's3://bucket/prefix/', endpoint: 'local', region: 'eu-central-1' });
+    const added = await sealpoint([
+      'profiles',
+      'add',
+      'team',
+      '--store',
+      's3://bucket/prefix',
+      '--region',
+      'eu-central-1',
+      '--json',
+    ]);
+    expect(documentOf(added)).toEqual({
+      name: 'team',
+      store: 's3://bucket/prefix/',
+      endpoint: 'local',
+      region: 'eu-central-1',
+    });
     expect((await stat(join(home, 'profiles.json'))).mode & 0o777).toBe(0o600);
     expect((await sealpoint(['profiles', 'add', 'team', '--store', 's3://bucket/other'])).code).toBe(3);
     const listed = documentOf(await sealpoint(['profiles', 'list', '--json'])) as { profiles: { name: string }[] };
@@ -168,13 +219,13 @@ describe('profiles', () => {
   });
 
   it.each([
-    ['a name with a slash', 'a/b', 's3://bucket/x', 'local'],
-    ['a store of another kind', 'x', 'https://bucket/x', 'local'],
-    ['a relative folder', 'x', 'file://folder', 'local'],
-    ['credentials in an address', 'x', 's3://bucket/x', 'https://me:secret@host'],
-    ['an endpoint of another kind', 'x', 's3://bucket/x', 'ftp://host'],
-    ['the name local', 'local', 's3://bucket/x', 'local'],
-  ])('are refused with %s', async (_, name, store, endpoint) => {
+    ['a name with a slash', ['a/b', 's3://bucket/x', 'local']],
+    ['a store of another kind', ['x', 'https://bucket/x', 'local']],
+    ['a relative folder', ['x', 'file://folder', 'local']],
+    ['credentials in an address', ['x', 's3://bucket/x', 'https://me:secret@host']],
+    ['an endpoint of another kind', ['x', 's3://bucket/x', 'ftp://host']],
+    ['the name local', ['local', 's3://bucket/x', 'local']],
+  ] as const)('are refused with %s', async (_, [name, store, endpoint]) => {
     const result = await sealpoint(['profiles', 'add', name, '--store', store, '--endpoint', endpoint, '--json']);
     expect(result.code).toBe(3);
     expect(result.stdout).not.toContain('secret');
@@ -191,7 +242,10 @@ describe('key sets', () => {
     const exported = await sealpoint(['keys', 'export', 'yours', 'copy.keys', '--json'], passphrase);
     expect(documentOf(exported)).toMatchObject({ key, name: 'yours', file: join(home, 'copy.keys') });
     const elsewhere = { ...passphrase, SEALPOINT_HOME: join(home, 'elsewhere') };
-    expect(documentOf(await sealpoint(['keys', 'import', 'copy.keys', '--json'], elsewhere))).toMatchObject({ key, name: 'yours' });
+    expect(documentOf(await sealpoint(['keys', 'import', 'copy.keys', '--json'], elsewhere))).toMatchObject({
+      key,
+      name: 'yours',
+    });
     const saved = await sealpoint(['keys', 'evaluation-keys', key.slice(0, 8), '-o', 'public.spk'], elsewhere);
     expect(saved.code).toBe(0);
     expect(await readFile(join(home, 'public.spk'), 'utf8')).toBe('evaluation keys');
@@ -202,10 +256,14 @@ describe('key sets', () => {
   it('take the passphrase from a file before the environment, and never show it', async () => {
     await storeKeySet();
     await writeFile(join(home, 'pass'), 'open sesame\r\nsecond line\n');
-    const right = await sealpoint(['keys', 'export', 'mine', 'copy.keys', '--passphrase-file', 'pass', '--verbose'], { SEALPOINT_PASSPHRASE: 'wrong' });
+    const right = await sealpoint(['keys', 'export', 'mine', 'copy.keys', '--passphrase-file', 'pass', '--verbose'], {
+      SEALPOINT_PASSPHRASE: 'wrong',
+    });
     expect(right.code).toBe(0);
     expect(right.stdout + right.stderr).not.toContain('sesame');
-    const wrong = await sealpoint(['keys', 'export', 'mine', 'copy.keys', '--verbose'], { SEALPOINT_PASSPHRASE: 'wrong-one' });
+    const wrong = await sealpoint(['keys', 'export', 'mine', 'copy.keys', '--verbose'], {
+      SEALPOINT_PASSPHRASE: 'wrong-one',
+    });
     expect(wrong.code).toBe(3);
     expect(wrong.stderr).toContain('not the passphrase');
     expect(wrong.stderr).not.toContain('wrong-one');
@@ -233,21 +291,24 @@ describe('a reader that goes away', () => {
 });
 
 describe('a signal', () => {
-  it.each(['SIGINT', 'SIGTERM'] as const)('%s cancels with exit code 130 and leaves nothing half-written', async (signal) => {
-    await storeKeySet();
-    // Opening a named pipe for writing waits for its reader: from then on the command waits for a passphrase that never comes.
-    const pipe = join(home, 'pipe');
-    execFileSync('mkfifo', [pipe]);
-    const child = start(['keys', 'export', 'mine', 'copy.keys', '--passphrase-file', 'pipe', '--json']);
-    const result = ended(child);
-    const writer = await open(pipe, 'w');
-    child.kill(signal);
-    const { code, stdout } = await result;
-    await writer.close();
-    expect(code).toBe(130);
-    expect((JSON.parse(stdout) as ErrorDocument).error.code).toBe('cancelled');
-    expect((await readdir(home)).sort()).toEqual(['keys', 'pipe']);
-  });
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    '%s cancels with exit code 130 and leaves nothing half-written',
+    async (signal) => {
+      await storeKeySet();
+      // Opening a named pipe for writing waits for its reader: from then on the command waits for a passphrase that never comes.
+      const pipe = join(home, 'pipe');
+      execFileSync('mkfifo', [pipe]);
+      const child = start(['keys', 'export', 'mine', 'copy.keys', '--passphrase-file', 'pipe', '--json']);
+      const result = ended(child);
+      const writer = await open(pipe, 'w');
+      child.kill(signal);
+      const { code, stdout } = await result;
+      await writer.close();
+      expect(code).toBe(130);
+      expect((JSON.parse(stdout) as ErrorDocument).error.code).toBe('cancelled');
+      expect((await readdir(home)).sort()).toEqual(['keys', 'pipe']);
+    },
+  );
 });
 
 describe('the prompt on a terminal', () => {
@@ -275,7 +336,11 @@ describe('the prompt on a terminal', () => {
   it('opens a key set, asks twice for a new passphrase and shows nothing of what is typed', async () => {
     await storeKeySet();
     // The second answer is corrected by a backspace.
-    const result = await answer('keys export mine copy.keys', ['new secret\r', 'new sekret\u007f\u007f\u007f\u007fcret\r', 'open sesame\r']);
+    const result = await answer('keys export mine copy.keys', [
+      'new secret\r',
+      'new sekret\u007f\u007f\u007f\u007fcret\r',
+      'open sesame\r',
+    ]);
     expect(result.stdout).toContain('key set mine');
     expect(result.code).toBe(0);
     expect(result.stdout).not.toMatch(/secret|sesame/u);

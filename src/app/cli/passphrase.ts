@@ -17,20 +17,28 @@ export interface PassphraseOptions {
   readonly signal: AbortSignal;
 }
 
-const threeWays = 'Answer the prompt on a terminal, set SEALPOINT_PASSPHRASE, or name a file: --passphrase-file FILE. It is never an argument.';
+const threeWays =
+  'Answer the prompt on a terminal, set SEALPOINT_PASSPHRASE, or name a file: --passphrase-file FILE. It is never an argument.';
 
 /** The file, then the environment, then a prompt on a terminal. @throws {AppError} usage.no-passphrase naming the three ways */
 export function passphraseSource(options: PassphraseOptions): AskPassphrase {
   return async ({ purpose, confirm }) => {
     options.signal.throwIfAborted();
-    if (options.passphraseFile !== undefined) return notEmpty(await firstLine(options.passphraseFile, options.signal), purpose);
+    if (options.passphraseFile !== undefined)
+      return notEmpty(await firstLine(options.passphraseFile, options.signal), purpose);
     if (options.passphrase !== undefined) return notEmpty(options.passphrase, purpose);
     if (!process.stdin.isTTY || !process.stderr.isTTY) {
-      throw new AppError('usage.no-passphrase', `A passphrase is needed (${purpose}), and there is no terminal to ask on.`, { hint: threeWays });
+      throw new AppError(
+        'usage.no-passphrase',
+        `A passphrase is needed (${purpose}), and there is no terminal to ask on.`,
+        { hint: threeWays },
+      );
     }
     const first = notEmpty(await promptHidden(purpose, options), purpose);
     if (confirm && (await promptHidden('The same again', options)) !== first) {
-      throw new AppError('usage.no-passphrase', 'The two passphrases are not the same.', { hint: 'Run the command again.' });
+      throw new AppError('usage.no-passphrase', 'The two passphrases are not the same.', {
+        hint: 'Run the command again.',
+      });
     }
     return first;
   };
@@ -48,22 +56,30 @@ function notEmpty(passphrase: string, purpose: string): string {
 async function firstLine(file: string, signal: AbortSignal): Promise<string> {
   const buffer = Buffer.alloc(maxFileBytes);
   try {
-    await using handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-    const isPipe = (await handle.stat()).isFIFO();
-    let length = 0;
-    while (length < maxFileBytes && !buffer.subarray(0, length).includes('\n')) {
-      const read = await readSome(handle, buffer.subarray(length));
-      if (read === 0 && !(isPipe && length === 0)) break;
-      length += read ?? 0;
-      if (read === undefined || read === 0) await sleep(pollMs, undefined, { signal });
-    }
-    const [line = ''] = buffer.toString('utf8', 0, length).replace(/^\ufeff/u, '').split(/\r?\n/u);
-    return line;
+    // Windows has no such flag, and no such pipes.
+    const flags = process.platform === 'win32' ? 'r' : constants.O_RDONLY | constants.O_NONBLOCK;
+    await using handle = await open(file, flags);
+    const length = await readLine(handle, buffer, signal);
+    const text = buffer.toString('utf8', 0, length).replace(/^\ufeff/u, '');
+    return text.split(/\r?\n/u)[0] ?? '';
   } catch (error) {
     throw toIoError(error, 'read', file);
   } finally {
     buffer.fill(0);
   }
+}
+
+/** Fills the buffer up to a line's end at least. Returns the bytes read. */
+async function readLine(handle: FileHandle, buffer: Buffer, signal: AbortSignal): Promise<number> {
+  const isPipe = (await handle.stat()).isFIFO();
+  let length = 0;
+  while (length < buffer.length && !buffer.subarray(0, length).includes('\n')) {
+    const read = await readSome(handle, buffer.subarray(length));
+    if (read === 0 && !(isPipe && length === 0)) break;
+    length += read ?? 0;
+    if (read === undefined || read === 0) await sleep(pollMs, undefined, { signal });
+  }
+  return length;
 }
 
 /** Bytes read; 0 at the end, or where a pipe has no writer yet; undefined where a writer has written nothing yet. */
@@ -95,7 +111,10 @@ function promptHidden(purpose: string, { output, signal }: PassphraseOptions): P
     let typed = '';
     const onData = (text: string): void => {
       for (const character of text) {
-        if (character === '\r' || character === '\n') return finish(() => resolve(typed));
+        if (character === '\r' || character === '\n') {
+          finish(() => resolve(typed));
+          return;
+        }
         if (character === '\u0003') process.kill(process.pid, 'SIGINT');
         else typed = edited(typed, character);
       }
@@ -107,7 +126,7 @@ function promptHidden(purpose: string, { output, signal }: PassphraseOptions): P
 
 /** Backspace takes the last character, Ctrl-U all of them; other control characters do nothing. */
 function edited(typed: string, character: string): string {
-  if (character === '\u007f' || character === '\b') return [...typed].slice(0, -1).join('');
+  if (character === '\u007f' || character === '\b') return Array.from(typed).slice(0, -1).join('');
   if (character === '\u0015') return '';
   return character < ' ' ? typed : typed + character;
 }

@@ -36,14 +36,26 @@ describe('words for people', () => {
   });
 
   it('aligns numbers to the right, words to the left, without blanks at line ends', () => {
-    const text = tableText(['name', 'size'], [['a', '1.00 kB'], ['long name', '512 B']]);
+    const text = tableText(
+      ['name', 'size'],
+      [
+        ['a', '1.00 kB'],
+        ['long name', '512 B'],
+      ],
+    );
     expect(text).toBe('name          size\na          1.00 kB\nlong name    512 B');
     expect(tableText(['a', 'b'], [['x', '']])).toBe('a  b\nx');
     expect(tableText(['n'], [[1234]])).toBe('    n\n1,234');
   });
 
   it('leaves empty facts out', () => {
-    expect(factsText([['a', '1'], ['longer', ''], ['bb', '2']])).toBe('a       1\nbb      2');
+    expect(
+      factsText([
+        ['a', '1'],
+        ['longer', ''],
+        ['bb', '2'],
+      ]),
+    ).toBe('a       1\nbb      2');
   });
 
   it('shows a path from here where that is shorter, and whole where it lies elsewhere', () => {
@@ -54,7 +66,9 @@ describe('words for people', () => {
 
   it('tells progress with what is known of it', () => {
     expect(progressText({ stage: 'Planning' })).toBe('Planning …');
-    expect(progressText({ stage: 'Encrypting', done: 450, total: 1000, unit: 'records' })).toBe('Encrypting: 45 % (450 of 1,000 records)');
+    expect(progressText({ stage: 'Encrypting', done: 450, total: 1000, unit: 'records' })).toBe(
+      'Encrypting: 45 % (450 of 1,000 records)',
+    );
     expect(progressText({ stage: 'Publishing', done: 15_604, unit: 'bytes' })).toBe('Publishing: 15.6 kB');
     expect(progressText({ stage: 'Sending', done: 0, total: 0, unit: 'queries' })).toBe('Sending: 0 queries');
   });

@@ -88,7 +88,7 @@ function textOf(cell: Cell | undefined): string {
 }
 
 function widthOf(text: string): number {
-  return [...text].length;
+  return Array.from(text).length;
 }
 
 /** `name value` lines, values in one column; empty values are left out. */
