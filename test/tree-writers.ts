@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import type { TreeEnsembleAttributes } from '../src/core/model/trees/onnx-attributes.ts';
 
 /** A tree as a test draws it: left where float32(x) < threshold, a missing value by `missingLeft`. */
 export type DrawnTree =
@@ -75,14 +74,14 @@ export function naiveScores({ outputs, trees, base }: DrawnEnsemble, row: readon
   return scores;
 }
 
-interface FlatNode {
+export interface FlatNode {
   readonly node: DrawnTree;
   readonly left: number;
   readonly right: number;
 }
 
 /** Nodes in preorder; leaves have children -1. */
-function flatten(tree: DrawnTree): FlatNode[] {
+export function flatten(tree: DrawnTree): FlatNode[] {
   const nodes: FlatNode[] = [];
   const visit = (node: DrawnTree): number => {
     const id = nodes.push({ node, left: -1, right: -1 }) - 1;
@@ -210,15 +209,6 @@ function below(value: number): number {
   return view.getFloat64(0);
 }
 
-/** The largest float32 below. */
-function below32(value: number): number {
-  const view = new DataView(new ArrayBuffer(4));
-  if (value === 0) return -1.401298464324817e-45;
-  view.setFloat32(0, value);
-  view.setInt32(0, view.getInt32(0) + (value > 0 ? -1 : 1));
-  return view.getFloat32(0);
-}
-
 /** LightGBM text; base scores become trees of one leaf. */
 export function lightgbmText({ features, outputs, trees, base }: DrawnEnsemble): string {
   const all = [...trees, ...base.map((leaf) => ({ leaf }))];
@@ -258,97 +248,4 @@ function lightgbmTree(tree: DrawnTree): string {
     'shrinkage=1',
   ];
   return lines.join('\n');
-}
-
-/** The same split in one of four spellings; `way` chooses. */
-function spelled(node: Extract<DrawnTree, { feature: number }>, way: number) {
-  const swapped = way % 2 === 1;
-  const strict = way < 2;
-  const mode = swapped ? (strict ? 'BRANCH_GTE' : 'BRANCH_GT') : strict ? 'BRANCH_LT' : 'BRANCH_LEQ';
-  return {
-    mode,
-    swapped,
-    threshold: strict ? node.threshold : below32(node.threshold),
-    tracksTrue: Number(node.missingLeft !== swapped),
-  };
-}
-
-/** TreeEnsembleRegressor of ai.onnx.ml 1 … 4, node modes mixed; the nodes of all trees in one list. */
-export function classicAttributes({ features, outputs, trees, base }: DrawnEnsemble): TreeEnsembleAttributes {
-  const nodes = trees.flatMap((tree, treeId) => flatten(tree).map((flat, nodeId) => ({ ...flat, treeId, nodeId })));
-  const modes: string[] = [];
-  const numbers: Record<string, number[]> = { n_targets: [outputs], base_values: [...base] };
-  const push = (name: string, value: number): void => void (numbers[name] ??= []).push(value);
-  for (const [index, { node, left, right, treeId, nodeId }] of nodes.entries()) {
-    push('nodes_treeids', treeId);
-    push('nodes_nodeids', nodeId);
-    const split = 'feature' in node ? spelled(node, index % 4) : undefined;
-    modes.push(split?.mode ?? 'LEAF');
-    push('nodes_featureids', 'feature' in node ? node.feature : 0);
-    push('nodes_values', split?.threshold ?? 0);
-    push('nodes_truenodeids', split === undefined ? 0 : split.swapped ? right : left);
-    push('nodes_falsenodeids', split === undefined ? 0 : split.swapped ? left : right);
-    push('nodes_missing_value_tracks_true', split?.tracksTrue ?? 0);
-    if ('feature' in node) continue;
-    push('target_treeids', treeId);
-    push('target_nodeids', nodeId);
-    push('target_ids', treeId % outputs);
-    push('target_weights', node.leaf);
-  }
-  const node = 'node "trees" (TreeEnsembleRegressor)';
-  return {
-    operator: 'TreeEnsembleRegressor',
-    node,
-    inputs: features,
-    elementType: 'float32',
-    numbers,
-    texts: { nodes_modes: modes },
-  };
-}
-
-const modeNumbers: Readonly<Record<string, number>> = { BRANCH_LEQ: 0, BRANCH_LT: 1, BRANCH_GTE: 2, BRANCH_GT: 3 };
-
-/** TreeEnsemble of ai.onnx.ml 5, which has no base values: they are trees of one leaf. */
-export function modernAttributes({ features, outputs, trees, base }: DrawnEnsemble): TreeEnsembleAttributes {
-  const numbers: Record<string, number[]> = { n_targets: [outputs] };
-  const push = (name: string, value: number): number => (numbers[name] ??= []).push(value) - 1;
-  const leaf = (value: number, output: number): number => {
-    push('leaf_targetids', output);
-    return push('leaf_weights', value);
-  };
-  const set = (name: string, index: number, value: number): void => {
-    const list = numbers[name];
-    if (list !== undefined) list[index] = value;
-  };
-  const add = (tree: DrawnTree, output: number): number => {
-    const split = 'feature' in tree ? spelled(tree, (numbers['nodes_modes']?.length ?? 0) % 4) : undefined;
-    const at = push('nodes_modes', modeNumbers[split?.mode ?? 'BRANCH_LEQ'] ?? 0);
-    push('nodes_featureids', 'feature' in tree ? tree.feature : 0);
-    push('nodes_splits', split?.threshold ?? 0);
-    push('nodes_missing_value_tracks_true', split?.tracksTrue ?? 0);
-    for (const name of ['nodes_truenodeids', 'nodes_falsenodeids', 'nodes_trueleafs', 'nodes_falseleafs'])
-      push(name, 0);
-    const only = 'feature' in tree ? undefined : leaf(tree.leaf, output);
-    for (const side of ['true', 'false'] as const) {
-      const child = 'feature' in tree ? ((side === 'true') !== split?.swapped ? tree.left : tree.right) : undefined;
-      const isLeaf = child === undefined || !('feature' in child);
-      set(`nodes_${side}leafs`, at, Number(isLeaf));
-      set(
-        `nodes_${side}nodeids`,
-        at,
-        only ?? (child === undefined ? 0 : 'feature' in child ? add(child, output) : leaf(child.leaf, output)),
-      );
-    }
-    return at;
-  };
-  const all = [...trees, ...base.map((value) => ({ leaf: value }))];
-  numbers['tree_roots'] = all.map((tree, index) => add(tree, index % outputs));
-  return {
-    operator: 'TreeEnsemble',
-    node: 'node "trees" (TreeEnsemble)',
-    inputs: features,
-    elementType: 'float32',
-    numbers,
-    texts: {},
-  };
 }

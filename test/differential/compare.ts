@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
-import { z } from 'zod';
+import * as z from 'zod';
 import { AppError } from '../../src/core/error.ts';
 import { importModel } from '../../src/core/model/import.ts';
 import { disagreement, predictTable } from '../predict.ts';

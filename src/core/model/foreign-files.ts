@@ -32,7 +32,7 @@ export function extensionOf(fileName: string): string {
 }
 
 /** The two lines that turn a pickled scikit-learn model into ONNX. */
-export function pickleHint(fileName: string): string {
+function pickleHint(fileName: string): string {
   // Only names that need no quoting are repeated in a line meant for a shell.
   const source = /^[\w.-]+$/u.test(fileName) ? fileName : 'model.pkl';
   const target = source.replace(/\.[^.]*$/u, '') || 'model';

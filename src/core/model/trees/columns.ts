@@ -2,7 +2,7 @@ import { AppError } from '../../error.ts';
 import type { Feature, Preprocessing } from '../ir.ts';
 
 /** More than any library trains on; a damaged count must not fill the memory. */
-export const maxFeatures = 1_000_000;
+const maxFeatures = 1_000_000;
 
 type NumberFeature = Extract<Feature, { kind: 'number' }>;
 

@@ -25,7 +25,7 @@ export function treeScores(ensemble: TreeEnsemble, features: Float64Array, rows:
 }
 
 /** The leaf that the row starting at `start` of `values` falls into; values are compared as they stand. */
-export function reachedLeaf(tree: Tree, values: Float64Array | Float32Array, start: number): number {
+function reachedLeaf(tree: Tree, values: Float64Array | Float32Array, start: number): number {
   let node = tree.feature.length === 0 ? -1 : 0;
   while (node >= 0) {
     const value = values[start + (tree.feature[node] ?? 0)] ?? Number.NaN;

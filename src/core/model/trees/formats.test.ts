@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { classicAttributes, modernAttributes } from '../../../../test/onnx-tree-writers.ts';
 import {
-  classicAttributes,
   encodeUbjson,
   ensembleArbitrary,
   lightgbmText,
-  modernAttributes,
   naiveScores,
   rowsArbitrary,
   xgboostDocument,

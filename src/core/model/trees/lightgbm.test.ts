@@ -212,7 +212,7 @@ describe('importLightgbm', () => {
       'leaf_value',
     );
     fc.assert(
-      fc.property(ensembleArbitrary, keys, fc.nat(), junk, (drawn, key, position, value) => {
+      fc.property(ensembleArbitrary, fc.tuple(keys, fc.nat(), junk), (drawn, [key, position, value]) => {
         const text = lightgbmText(drawn).replace(new RegExp(`^${key}=(.*)$`, 'mu'), (_, list: string) => {
           const items = list.split(' ');
           items[position % items.length] = value;

@@ -30,6 +30,7 @@ export function numbersOf(attributes: TreeEnsembleAttributes, name: string, leng
   return list.length === length ? list : wrongLength(attributes, name, { has: list.length, needs: length });
 }
 
+/** @throws {AppError} `model.invalid`, always */
 export function wrongLength(
   attributes: TreeEnsembleAttributes,
   name: string,
@@ -38,12 +39,14 @@ export function wrongLength(
   throw invalidTrees(attributes, `its ${name} have ${String(has)} entries where ${String(needs)} are needed`);
 }
 
+/** The error for a node that contradicts itself. */
 export function invalidTrees({ node }: TreeEnsembleAttributes, why: string): AppError {
   return new AppError('model.invalid', `The ${node} is not valid: ${why}.`, {
     hint: 'The file is damaged or was written by a faulty exporter; export the model again.',
   });
 }
 
+/** The error for a node that cannot be evaluated. */
 export function unsupportedTrees({ node }: TreeEnsembleAttributes, why: string, hint?: string): AppError {
   return new AppError('model.unsupported', `The ${node} cannot be used: ${why}.`, { hint });
 }

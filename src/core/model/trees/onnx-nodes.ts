@@ -144,21 +144,25 @@ function leafWeights(
   const [treeIds, nodeIds, outputs] = [list('treeids'), list('nodeids'), list('ids')];
   const leaves = new Map<number, { kind: 'leaf'; outputs: number[]; values: number[] }>();
   for (let entry = 0; entry < weights.length; entry += 1) {
-    const [tree, node] = [treeIds[entry] ?? -1, nodeIds[entry] ?? -1];
-    const position = index.get(tree)?.get(node);
-    if (position === undefined)
-      throw invalidTrees(
-        attributes,
-        `a weight belongs to node ${String(node)} of tree ${String(tree)}, which is not there`,
-      );
-    if (attributes.texts['nodes_modes']?.[position] !== 'LEAF')
-      throw invalidTrees(attributes, `node ${String(node)} of tree ${String(tree)} has a weight but is no leaf`);
+    const position = leafPosition(attributes, index, { tree: treeIds[entry] ?? -1, node: nodeIds[entry] ?? -1 });
     const leaf = leaves.get(position) ?? { kind: 'leaf', outputs: [], values: [] };
     leaf.outputs.push(outputs[entry] ?? -1);
     leaf.values.push(weights[entry] ?? Number.NaN);
     leaves.set(position, leaf);
   }
   return leaves;
+}
+
+function leafPosition(
+  attributes: TreeEnsembleAttributes,
+  index: TreeIndex,
+  { tree, node }: { readonly tree: number; readonly node: number },
+): number {
+  const place = `node ${String(node)} of tree ${String(tree)}`;
+  const position = index.get(tree)?.get(node);
+  if (position === undefined) throw invalidTrees(attributes, `a weight belongs to ${place}, which is not there`);
+  if (attributes.texts['nodes_modes']?.[position] === 'LEAF') return position;
+  throw invalidTrees(attributes, `${place} has a weight but is no leaf`);
 }
 
 /**

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { classicAttributes, modernAttributes, type DrawnEnsemble } from '../../../../test/tree-writers.ts';
+import { classicAttributes, modernAttributes } from '../../../../test/onnx-tree-writers.ts';
+import type { DrawnEnsemble } from '../../../../test/tree-writers.ts';
 import { AppError } from '../../error.ts';
 import { clearScores } from '../score.ts';
 import type { TreeEnsembleAttributes } from './onnx-attributes.ts';
@@ -233,22 +234,20 @@ describe('importOnnxTrees', () => {
   });
 
   it.each([
-    ['probabilities', {}, [], { link: { kind: 'probability' }, threshold: 0.5, probabilities: true }],
+    ['probabilities', classifier(), { link: { kind: 'probability' }, threshold: 0.5, probabilities: true }],
     [
       'log-odds',
-      {},
-      ['LOGISTIC'],
+      classifier({}, { post_transform: ['LOGISTIC'] }),
       { link: { kind: 'sigmoid', slope: 1, normalize: false }, threshold: 0, probabilities: true },
     ],
     [
       'decision values',
-      { class_weights: [-1, 1] },
-      ['NONE'],
+      classifier({ class_weights: [-1, 1] }, { post_transform: ['NONE'] }),
       { link: { kind: 'identity' }, threshold: 0, probabilities: false },
     ],
-    ['the second class alone', { class_ids: [1, 1] }, [], { link: { kind: 'probability' }, threshold: 0.5 }],
-  ])("takes one score for two classes as the second one's: %s", (_, numbers, post_transform, task) => {
-    const result = importOnnxTrees(classifier(numbers, { post_transform }));
+    ['the second class alone', classifier({ class_ids: [1, 1] }), { link: { kind: 'probability' }, threshold: 0.5 }],
+  ])("takes one score for two classes as the second one's: %s", (_, attributes, task) => {
+    const result = importOnnxTrees(attributes);
     expect(result.ensemble.outputs).toBe(1);
     expect(result.task).toMatchObject({ kind: 'classification', classes: [0, 1], ...task });
   });
@@ -282,17 +281,16 @@ describe('importOnnxTrees', () => {
     ]);
   });
 
+  const directed = (directions: readonly number[] | undefined, mode: string) =>
+    classifier({ nodes_missing_value_tracks_true: directions }, { nodes_modes: [mode, 'LEAF', 'LEAF'] });
+
   it.each([
-    ['no directions at all', undefined, 'BRANCH_LEQ', 'refuse'],
-    ['all to one side, as skl2onnx writes for forests', [0, 0, 0], 'BRANCH_LEQ', 'refuse'],
-    ['some to the other side', [1, 0, 0], 'BRANCH_LEQ', 'keep'],
-    ['all to one side, from XGBoost', [0, 0, 0], 'BRANCH_LT', 'keep'],
-  ])('has a rule for missing values where the file gives one: %s', (_, directions, mode, missing) => {
-    expect(
-      importOnnxTrees(
-        classifier({ nodes_missing_value_tracks_true: directions }, { nodes_modes: [mode, 'LEAF', 'LEAF'] }),
-      ).missing,
-    ).toBe(missing);
+    ['no directions at all', directed(undefined, 'BRANCH_LEQ'), 'refuse'],
+    ['all to one side, as skl2onnx writes for forests', directed([0, 0, 0], 'BRANCH_LEQ'), 'refuse'],
+    ['some to the other side', directed([1, 0, 0], 'BRANCH_LEQ'), 'keep'],
+    ['all to one side, from XGBoost', directed([0, 0, 0], 'BRANCH_LT'), 'keep'],
+  ])('has a rule for missing values where the file gives one: %s', (_, attributes, missing) => {
+    expect(importOnnxTrees(attributes).missing).toBe(missing);
   });
 
   it('takes a split with one leaf on both sides for that leaf', () => {

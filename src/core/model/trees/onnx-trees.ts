@@ -132,7 +132,7 @@ function classifier(attributes: TreeEnsembleAttributes): OnnxTrees {
   const trees = ensembleOf(attributes, nodes, outputs);
   const ensemble = { ...trees, base: baseOf(attributes, outputs) };
   const transform = transformOf(attributes);
-  const areProbabilities = transform === 'NONE' && isNonNegative(ensemble);
+  const areProbabilities = transform === 'NONE' && isNonNegative(attributes);
   const link: Link = areProbabilities ? { kind: 'probability' } : linkOf(attributes, transform);
   const probabilities = areProbabilities || transform !== 'NONE';
   return { ensemble, task: { kind: 'classification', link, classes, threshold: 0, probabilities }, missing };
@@ -148,8 +148,11 @@ function classLabels(attributes: TreeEnsembleAttributes): readonly ClassLabel[] 
   return classes;
 }
 
-function isNonNegative({ trees, base }: TreeEnsemble): boolean {
-  return base.every((value) => value >= 0) && trees.every((tree) => tree.leafValues.every((value) => value >= 0));
+/** No score can be negative: votes or shares of votes, so probabilities. */
+function isNonNegative(attributes: TreeEnsembleAttributes): boolean {
+  return ['class_weights', 'base_values'].every((name) =>
+    Array.from(optionalNumbers(attributes, name) ?? []).every((value) => value >= 0),
+  );
 }
 
 /**
@@ -172,7 +175,7 @@ function binary(
   const ensemble = { ...ensembleOf(attributes, { ...nodes, drafts }, 1), base: binaryBase(attributes) };
   const transform = transformOf(attributes);
   const task = { kind: 'classification', classes } as const;
-  if (transform === 'NONE' && isNonNegative(ensemble)) {
+  if (transform === 'NONE' && isNonNegative(attributes)) {
     return { ensemble, task: { ...task, link: { kind: 'probability' }, threshold: 0.5, probabilities: true } };
   }
   if (transform === 'SOFTMAX')
@@ -192,15 +195,4 @@ function binaryBase(attributes: TreeEnsembleAttributes): Float64Array {
   const values = optionalNumbers(attributes, 'base_values');
   if (values?.length !== 2) return baseOf(attributes, 1);
   return baseOf(attributes, 2).slice(1);
-}
-
-/** The number of features that the node reads at least: one more than the largest index of a split. */
-export function featuresRead(attributes: TreeEnsembleAttributes): number {
-  const features = optionalNumbers(attributes, 'nodes_featureids') ?? [];
-  const modes = attributes.texts['nodes_modes'];
-  let largest = -1;
-  for (let node = 0; node < features.length; node += 1) {
-    if (modes?.[node] !== 'LEAF') largest = Math.max(largest, features[node] ?? -1);
-  }
-  return largest + 1;
 }

@@ -10,12 +10,14 @@ export function invalidAt(path: string, what: string): never {
   throw new AppError('model.invalid', `The model is damaged: "${path}" ${what}.`, { hint: 'Save the model again.' });
 }
 
+/** @throws {AppError} `model.invalid` when the value is no object */
 export function objectAt(value: unknown, path: string): JsonObject {
   if (typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value))
     return value as JsonObject;
   return invalidAt(path, value === undefined ? 'is missing' : 'is not an object');
 }
 
+/** @throws {AppError} `model.invalid` when the value is no list, typed or not */
 export function listAt(value: unknown, path: string): ArrayLike<unknown> {
   if (Array.isArray(value)) return value as unknown[];
   if (value instanceof Float64Array || value instanceof Float32Array || isIntegerArray(value)) return value;
@@ -31,6 +33,7 @@ function isIntegerArray(value: unknown): value is Int32Array | Uint8Array | Int8
   );
 }
 
+/** @throws {AppError} `model.invalid` when the value is no text */
 export function textAt(value: unknown, path: string): string {
   return typeof value === 'string' ? value : invalidAt(path, value === undefined ? 'is missing' : 'is not a text');
 }

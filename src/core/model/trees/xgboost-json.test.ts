@@ -306,7 +306,7 @@ describe('importXgboost', () => {
       fc.constantFrom<unknown>(null, 'NaN', [], {}, 1e300, -1, 0.5, undefined),
     );
     fc.assert(
-      fc.property(ensembleArbitrary, fc.nat(), fc.nat(), junk, (drawn, which, position, value) => {
+      fc.property(ensembleArbitrary, fc.tuple(fc.nat(), fc.nat(), junk), (drawn, [which, position, value]) => {
         const document = written((changed) => {
           const target = firstTree(changed);
           const keys = Object.keys(target);
