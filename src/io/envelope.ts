@@ -9,13 +9,13 @@ const nonceBytes = 12;
 const tagBytes = 16;
 const maxHeaderBytes = 1 << 16;
 
-export interface Sealed {
+interface Sealed {
   readonly nonce: Buffer;
   /** Ciphertext and tag. */
   readonly bytes: Buffer;
 }
 
-export function sealBytes(key: Uint8Array, plaintext: Uint8Array, bound: Uint8Array): Sealed {
+function sealBytes(key: Uint8Array, plaintext: Uint8Array, bound: Uint8Array): Sealed {
   const nonce = randomBytes(nonceBytes);
   return { nonce, bytes: sealUnder(key, nonce, { plaintext, bound }) };
 }
@@ -30,7 +30,7 @@ function sealUnder(
 }
 
 /** The plaintext, owned by the caller, or undefined where key, nonce, bytes or `bound` are not those that were sealed. */
-export function openBytes(
+function openBytes(
   key: Uint8Array,
   sealed: { readonly nonce: Uint8Array; readonly bytes: Uint8Array },
   bound: Uint8Array,

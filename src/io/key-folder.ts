@@ -34,7 +34,7 @@ export async function listKeySets(root: string, onUnreadable: (error: AppError) 
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-export async function readManifest(root: string, key: string): Promise<KeySet> {
+async function readManifest(root: string, key: string): Promise<KeySet> {
   const path = join(root, key, keyFileNames.manifest);
   const manifest = parseJson(keyManifest, await readBounded(path, maxManifestBytes), path);
   // The folder is named after the key: a manifest of another key set is as wrong as a damaged one.
@@ -56,7 +56,7 @@ export async function inWorkFolder<T>(root: string, build: (work: string) => Pro
 }
 
 /** Called under the lock of names only: nobody is building, so what is unfinished was left by a run that was killed. */
-export async function sweep(root: string): Promise<void> {
+async function sweep(root: string): Promise<void> {
   for (const name of await readFolder(root)) {
     if (name.startsWith(workPrefix)) await rm(join(root, name), { recursive: true, force: true });
   }

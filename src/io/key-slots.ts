@@ -4,7 +4,7 @@ import { AppError } from '../core/error.ts';
 import { unwrapKey, wrapKey } from './envelope.ts';
 
 /** 128 MiB and about 0.4 s on one core. Source: OWASP Password Storage Cheat Sheet, scrypt. */
-export const defaultScrypt: ScryptParameters = { cost: 2 ** 17, blockSize: 8, parallelism: 1 };
+const defaultScrypt: ScryptParameters = { cost: 2 ** 17, blockSize: 8, parallelism: 1 };
 const keyBytes = 32;
 const saltBytes = 24;
 

@@ -34,7 +34,7 @@ function threeDigits(value: number): string {
 }
 
 /** "1,234,567" */
-export function countText(count: number): string {
+function countText(count: number): string {
   return count.toLocaleString('en-US');
 }
 

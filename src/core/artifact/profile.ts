@@ -36,7 +36,6 @@ export const profilesFile = z.strictObject({
   version: z.literal(1),
   profiles: z.array(profile).max(1000),
 });
-export type ProfilesFile = z.infer<typeof profilesFile>;
 
 /** What `profiles list` prints; `add` and `remove` print the one they were about. */
 export const profileListOutcome = z.strictObject({ profiles: z.array(profile) });
