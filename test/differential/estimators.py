@@ -58,11 +58,12 @@ def convert(rng, model, train, *, by_column=False, zipmap=None):
         types = [(name, FloatTensorType([None, 1]) if train[name].dtype.kind == "f" else StringTensorType([None, 1])) for name in train.columns]
     else:
         types = [("X", FloatTensorType([None, train.shape[1]]))]
-    options = {} if zipmap is None else {"zipmap": zipmap}
-    if isinstance(model, LinearSVC) or (hasattr(model, "steps") and isinstance(model.steps[-1][1], LinearSVC)):
-        # Without it skl2onnx asks for probabilities, which this estimator has not.
-        options = {"raw_scores": True}
-    return to_onnx(model, initial_types=types, options={id(model): options} if options else None).SerializeToString()
+    options = {id(model): {"zipmap": zipmap}} if zipmap is not None else {}
+    last = model.steps[-1][1] if hasattr(model, "steps") else model
+    if isinstance(last, LinearSVC):
+        # In a pipeline skl2onnx asks for its probabilities otherwise, which it has not.
+        options = {id(last): {"raw_scores": bool(rng.random() < 0.5)}}
+    return to_onnx(model, initial_types=types, options=options or None).SerializeToString()
 
 
 def scaled(rng, model, *, norms=True):

@@ -9,9 +9,10 @@ import type {
   SparseMatrix,
   Task,
 } from '../ir.ts';
-import { forEachInRow, rowBuilder } from '../sparse.ts';
+import { forEachInRow, rowBuilder, selectRows } from '../sparse.ts';
 import { type FeatureTable, keepKnownCategories, markUsed, scaleFeature } from './features.ts';
 import { endOfTensor, logistic, numbered } from './outcome.ts';
+import { scaleAffine } from './settle.ts';
 import type { Affine, LabelValue, NormalizedSource, Outcome, Scores, TensorValue, Value } from './value.ts';
 
 export interface FinishOptions {
@@ -30,7 +31,8 @@ export function finishModel(
   features: FeatureTable,
   options: FinishOptions,
 ): Omit<Model, 'source'> {
-  const { scores, task } = endOf(outputs, options);
+  const { scores: all, task } = endOf(outputs, options);
+  const scores = oneMargin(all, task);
   if (scores.kind === 'trees')
     return { ...ownPreprocessing(features, { features: scores.features, norm: 'none' }), body: scores.ensemble, task };
   const { layers, root } = chainTo(scores.affine);
@@ -42,6 +44,20 @@ export function finishModel(
   keepKnownCategories(features);
   const { preprocessing, first } = columnPreprocessing(features, layers[0] ?? affineLayer(root));
   return { preprocessing, body: chainOf([first, ...layers.slice(1)]), task };
+}
+
+/** Decision values written as [-s, s] (skl2onnx, for two classes) are one margin s, as a classifier of two classes has. */
+function oneMargin(scores: Scores, task: Task): Scores {
+  const isDecision = task.kind === 'classification' && task.classes.length === 2 && task.link.kind === 'identity';
+  if (!isDecision || scores.kind !== 'affine' || scores.affine.matrix.rows !== 2) return scores;
+  const { matrix, bias } = scores.affine;
+  const opposite = scaleAffine(scores.affine, [0, -1]);
+  const [first, second] = [selectRows(opposite.matrix, Int32Array.of(0)), selectRows(matrix, Int32Array.of(1))];
+  const isSame =
+    opposite.bias[0] === bias[1] &&
+    first.values.length === second.values.length &&
+    first.values.every((value, i) => value === second.values[i] && first.columnIndex[i] === second.columnIndex[i]);
+  return isSame ? { ...scores, affine: { ...scores.affine, matrix: second, bias: bias.slice(1) } } : scores;
 }
 
 function endOf(outputs: readonly Value[], options: FinishOptions): End {
