@@ -64,6 +64,7 @@ export default tseslint.config(
     rules: {
       'max-lines': ['error', { max: 500 }],
       'max-lines-per-function': 'off',
+      complexity: ['error', 15],
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-unsafe-member-access': 'off',

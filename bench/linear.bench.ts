@@ -65,17 +65,33 @@ async function table(context: BenchContext, deployment: string, environment: Env
     times.push(outcome.seconds.total);
     ({ bytes } = outcome);
     const { encrypt, evaluate, decrypt } = outcome.seconds;
-    context.log(`${outcome.plan}, ${String(outcome.queries)} queries: encrypt ${encrypt.toFixed(1)}, evaluate ${evaluate.toFixed(1)}, decrypt ${decrypt.toFixed(1)} s of thread time`);
+    context.log(
+      `${outcome.plan}, ${String(outcome.queries)} queries: encrypt ${encrypt.toFixed(1)}, evaluate ${evaluate.toFixed(1)}, decrypt ${decrypt.toFixed(1)} s of thread time`,
+    );
   }
   const what = `${String(records)} records x 30 features, CSV to CSV`;
-  context.record({ what, value: median(times), unit: 's', repeats: times.length, range: [Math.min(...times), Math.max(...times)], goal: 'at most 15 s on 2 cores' });
-  context.record({ what: 'largest process, resident', value: resident.stop() / 1e6, unit: 'MB', goal: 'at most 1,000 MB' });
+  context.record({
+    what,
+    value: median(times),
+    unit: 's',
+    repeats: times.length,
+    range: [Math.min(...times), Math.max(...times)],
+    goal: 'at most 15 s on 2 cores',
+  });
+  context.record({
+    what: 'largest process, resident',
+    value: resident.stop() / 1e6,
+    unit: 'MB',
+    goal: 'at most 1,000 MB',
+  });
   context.record({ what: 'sent a record', value: bytes.sent / records, unit: 'B', goal: 'at most 700 B' });
   context.record({ what: 'received a record', value: bytes.received / records, unit: 'B' });
 }
 
 async function writeMany(path: string): Promise<void> {
-  const [header = '', ...rows] = (await readFile(inRepository('resources/breast-cancer/data.csv'), 'utf8')).trim().split('\n');
+  const [header = '', ...rows] = (await readFile(inRepository('resources/breast-cancer/data.csv'), 'utf8'))
+    .trim()
+    .split('\n');
   const file = createWriteStream(path);
   file.write(`${header}\n`);
   for (let row = 0; row < records; row += rows.length) {
@@ -93,7 +109,17 @@ function evaluateHere(session: ServerSession, query: Uint8Array, evaluationKeys:
     const bytes = sections[block] ?? new Uint8Array(0);
     return { name: entry.name, ...session.evaluateBlock({ mode: plan, entry, bytes, key, evaluationKeys }) };
   });
-  const result = { format: 'sealpoint.result', version: 1, deployment, plan, key, job, index, records: count, seconds: 0 };
+  const result = {
+    format: 'sealpoint.result',
+    version: 1,
+    deployment,
+    plan,
+    key,
+    job,
+    index,
+    records: count,
+    seconds: 0,
+  };
   return encodeContainer({ ...result, query: queryDigest(header.sections, sha256) }, blocks, sha256);
 }
 
@@ -125,8 +151,19 @@ async function oneRecord(context: BenchContext, deployment: string, environment:
   }
   for (const [step, values] of Object.entries(figures)) {
     const goal = step === 'all' ? { goal: 'at most 4 ms' } : {};
-    context.record({ what: `one record, ${step}`, value: median(values), unit: 'ms', repeats: values.length, range: [Math.min(...values), Math.max(...values)], ...goal });
+    context.record({
+      what: `one record, ${step}`,
+      value: median(values),
+      unit: 'ms',
+      repeats: values.length,
+      range: [Math.min(...values), Math.max(...values)],
+      ...goal,
+    });
   }
-  const [entry] = readArtifact('sealpoint.query', secret.encryptQuery({ mode: 'latency', job, index: 99, records: 1 }, features, {}).query, 'bench').header.sections;
+  const [entry] = readArtifact(
+    'sealpoint.query',
+    secret.encryptQuery({ mode: 'latency', job, index: 99, records: 1 }, features, {}).query,
+    'bench',
+  ).header.sections;
   context.record({ what: 'one record, query', value: entry?.length ?? 0, unit: 'B' });
 }

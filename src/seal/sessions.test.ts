@@ -26,12 +26,22 @@ function linearModel(inputs: number, outputs: number): Model {
   const random = weylWords(inputs * 31 + outputs);
   const number = (): number => random() / 2 ** 31 - 1;
   const weights = Float64Array.from({ length: inputs * outputs }, (_, index) => (index % 7 === 3 ? 0 : number()));
-  const columns = Array.from({ length: inputs }, (_, index) => ({ name: `c${String(index)}`, type: 'number' as const }));
+  const columns = Array.from({ length: inputs }, (_, index) => ({
+    name: `c${String(index)}`,
+    type: 'number' as const,
+  }));
   return {
     source: 'test',
     preprocessing: {
       columns,
-      features: columns.map((_, column) => ({ kind: 'number', column, missing: 'refuse', offset: 0, scale: 1, float32: false })),
+      features: columns.map((_, column) => ({
+        kind: 'number',
+        column,
+        missing: 'refuse',
+        offset: 0,
+        scale: 1,
+        float32: false,
+      })),
       refuseUnknown: [],
       normalize: 'none',
     },
@@ -39,7 +49,14 @@ function linearModel(inputs: number, outputs: number): Model {
       kind: 'affine-chain',
       inputs,
       outputs,
-      layers: [{ kind: 'affine', name: 'test', matrix: fromDense(weights, outputs, inputs), bias: Float64Array.from({ length: outputs }, number) }],
+      layers: [
+        {
+          kind: 'affine',
+          name: 'test',
+          matrix: fromDense(weights, outputs, inputs),
+          bias: Float64Array.from({ length: outputs }, number),
+        },
+      ],
     },
     task: { kind: 'regression', link: { kind: 'identity' } },
   };
@@ -55,24 +72,50 @@ interface Sides {
 function sidesOf(planned: PlannedDeployment): Sides {
   const digests = { client: '', server: '' };
   const generated = planned.client.plans.map((plan) => generateKeys(seal, plan.parameters, plan.evaluationKeys));
-  const sections = generated.flatMap((keys) => keys.evaluationKeys.map((section) => ({ ...section, sha256: sha256(section.bytes) })));
+  const sections = generated.flatMap((keys) =>
+    keys.evaluationKeys.map((section) => ({ ...section, sha256: sha256(section.bytes) })),
+  );
   const key = evaluationKeysId(sections, sha256);
   return {
-    client: { id: deployment, digests, document: planned.client, canaries: planned.canaries, canaryScores: planned.canaryScores },
+    client: {
+      id: deployment,
+      digests,
+      document: planned.client,
+      canaries: planned.canaries,
+      canaryScores: planned.canaryScores,
+    },
     server: { id: deployment, digests, document: planned.server, tensors: planned.tensors },
-    secrets: { key, secretKeys: new Map(generated.map((keys) => [keys.parameters, keys.secretKey])), canarySecret: randomBytes(32) },
-    evaluationKeys: encodeContainer({ format: 'sealpoint.evaluation-keys', version: 1, deployment, key }, sections, sha256),
+    secrets: {
+      key,
+      secretKeys: new Map(generated.map((keys) => [keys.parameters, keys.secretKey])),
+      canarySecret: randomBytes(32),
+    },
+    evaluationKeys: encodeContainer(
+      { format: 'sealpoint.evaluation-keys', version: 1, deployment, key },
+      sections,
+      sha256,
+    ),
   };
 }
 
 /** What travels between both sides, and nothing else. */
 function through(sides: Sides, sessions: Sessions, features: Float64Array, records: number): Float64Array {
   const { mode } = sides.client.document.plans[0] ?? { mode: 'latency' };
-  const { query, digest } = sessions.secret.encryptQuery({ mode, job: 'f'.repeat(32), index: 0, records }, features, {});
+  const { query, digest } = sessions.secret.encryptQuery(
+    { mode, job: 'f'.repeat(32), index: 0, records },
+    features,
+    {},
+  );
   const { header, sections } = readArtifact('sealpoint.query', query, 'q');
   const blocks = header.sections.map((entry, index) => ({
     name: entry.name,
-    ...sessions.server.evaluateBlock({ mode, entry, bytes: sections[index] ?? new Uint8Array(0), key: header.key, evaluationKeys: sides.evaluationKeys }),
+    ...sessions.server.evaluateBlock({
+      mode,
+      entry,
+      bytes: sections[index] ?? new Uint8Array(0),
+      key: header.key,
+      evaluationKeys: sides.evaluationKeys,
+    }),
   }));
   const { format: _format, evaluationKeys: _uri, ...ids } = header;
   const result = { ...ids, format: 'sealpoint.result', query: queryDigest(header.sections, sha256), seconds: 0 };
@@ -88,7 +131,15 @@ function planned(model: Model, mode: 'latency' | 'throughput'): PlannedDeploymen
   const random = weylWords(9);
   const inputs = model.preprocessing.columns.length;
   const calibration = Float64Array.from({ length: 50 * inputs }, () => random() / 2 ** 31 - 1);
-  return planModel({ model, calibration, rows: 50, modes: [mode], reveal: 'nothing', maxError: 1e-3, minAgreement: 0.99 });
+  return planModel({
+    model,
+    calibration,
+    rows: 50,
+    modes: [mode],
+    reveal: 'nothing',
+    maxError: 1e-3,
+    minAgreement: 0.99,
+  });
 }
 
 describe.each([
@@ -112,7 +163,8 @@ describe.each([
     const clear = clearScores(model.body, features, count);
     const scores = through(sides, { secret, server }, features, count);
     const bound = plan.client.plans[0]?.errorBound ?? 0;
-    for (const [index, score] of clear.entries()) expect(Math.abs((scores[index] ?? Number.NaN) - score)).toBeLessThanOrEqual(bound);
+    for (const [index, score] of clear.entries())
+      expect(Math.abs((scores[index] ?? Number.NaN) - score)).toBeLessThanOrEqual(bound);
   });
 });
 

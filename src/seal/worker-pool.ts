@@ -6,13 +6,19 @@ import { AppError, type ErrorCode, type ErrorOptions } from '../core/error.ts';
 export type TaskTypes = Record<string, { readonly input: unknown; readonly output: unknown }>;
 
 export type TaskHandlers<Tasks extends TaskTypes> = {
-  readonly [Kind in keyof Tasks]: (input: Tasks[Kind]['input']) => Tasks[Kind]['output'] | Promise<Tasks[Kind]['output']>;
+  readonly [Kind in keyof Tasks]: (
+    input: Tasks[Kind]['input'],
+  ) => Tasks[Kind]['output'] | Promise<Tasks[Kind]['output']>;
 };
 
 export interface WorkerPool<Tasks extends TaskTypes> extends AsyncDisposable {
   readonly threads: number;
   /** Runs one task on the next free worker. An abort rejects at once; what runs already is left to end and its outcome dropped. */
-  run<Kind extends keyof Tasks & string>(kind: Kind, input: Tasks[Kind]['input'], signal: AbortSignal): Promise<Tasks[Kind]['output']>;
+  run<Kind extends keyof Tasks & string>(
+    kind: Kind,
+    input: Tasks[Kind]['input'],
+    signal: AbortSignal,
+  ): Promise<Tasks[Kind]['output']>;
 }
 
 interface Job {
@@ -83,7 +89,12 @@ export function openWorkerPool<Tasks extends TaskTypes>(
   function bury(lane: Lane, worker: Worker, cause: unknown): void {
     if (lane.worker !== worker || closed) return;
     lane.worker = undefined;
-    lane.job?.settle({ failure: new AppError('seal.worker-died', 'A computing thread ended unexpectedly.', { cause, hint: 'Memory may have run out: close other programs, or use fewer threads.' }) });
+    lane.job?.settle({
+      failure: new AppError('seal.worker-died', 'A computing thread ended unexpectedly.', {
+        cause,
+        hint: 'Memory may have run out: close other programs, or use fewer threads.',
+      }),
+    });
     lane.job = undefined;
     next();
   }
@@ -152,7 +163,8 @@ export function serveTasks<Tasks extends TaskTypes>(handlers: TaskHandlers<Tasks
 
 /** Errors lose their class between threads; what people need of them is kept. */
 function strip(error: unknown): Failure {
-  if (error instanceof AppError) return { code: error.code, message: error.message, options: { ...error.place, hint: error.hint } };
+  if (error instanceof AppError)
+    return { code: error.code, message: error.message, options: { ...error.place, hint: error.hint } };
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { code: 'internal', message: `A computing thread failed: ${message}`, options: {} };
 }

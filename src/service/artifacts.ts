@@ -37,7 +37,11 @@ const kinds: readonly (readonly [RegExp, ArtifactRow['kind']])[] = [
 
 /** One level of a profile's store; objects of other tools are listed as foreign. */
 export async function listArtifacts(
-  options: { readonly profile?: string | undefined; readonly prefix?: string | undefined; readonly next?: string | undefined },
+  options: {
+    readonly profile?: string | undefined;
+    readonly prefix?: string | undefined;
+    readonly next?: string | undefined;
+  },
   environment: Environment,
   running: Running,
 ): Promise<ArtifactListing> {
@@ -45,8 +49,15 @@ export async function listArtifacts(
   const store = profileStore(profile);
   const given = options.prefix ?? '';
   const prefix = given === '' || given.endsWith('/') ? given : `${given}/`;
-  const listing = await store.list(prefix, { signal: running.signal, ...(options.next === undefined ? {} : { next: options.next }) });
-  const folders = listing.folders.map((key): ArtifactRow => ({ key, uri: `${store.uriOf(key.slice(0, -1))}/`, kind: 'folder' }));
+  const listing = await store.list(prefix, {
+    signal: running.signal,
+    ...(options.next === undefined ? {} : { next: options.next }),
+  });
+  const folders = listing.folders.map((key): ArtifactRow => ({
+    key,
+    uri: `${store.uriOf(key.slice(0, -1))}/`,
+    kind: 'folder',
+  }));
   const objects = listing.objects.map(({ key, sizeBytes, modified }): ArtifactRow => ({
     key,
     uri: store.uriOf(key),
@@ -67,7 +78,11 @@ export interface PublishOutcome {
 
 /** Puts a deployment into a profile's store: what the data's owner needs, and unless `clientOnly` what the endpoint needs. */
 export async function publishDeployment(
-  options: { readonly deployment?: string | undefined; readonly profile: string; readonly clientOnly?: boolean | undefined },
+  options: {
+    readonly deployment?: string | undefined;
+    readonly profile: string;
+    readonly clientOnly?: boolean | undefined;
+  },
   environment: Environment,
   running: Running,
 ): Promise<PublishOutcome> {
@@ -78,7 +93,10 @@ export async function publishDeployment(
   const files: (readonly [string, string])[] = [];
   if (options.clientOnly !== true) {
     const folder = await serverFolder(found, environment);
-    files.push([storeKeys.serverZip(id), join(folder, 'server.zip')], [storeKeys.report(id), join(folder, 'report.json')]);
+    files.push(
+      [storeKeys.serverZip(id), join(folder, 'server.zip')],
+      [storeKeys.report(id), join(folder, 'report.json')],
+    );
   }
   files.push([storeKeys.clientZip(id), await clientZip(found.folder)]);
   let bytes = 0;
@@ -96,5 +114,7 @@ async function clientZip(folder: string | undefined): Promise<string> {
     const file = join(folder ?? '', name);
     if ((await readFile(file).catch(() => undefined)) !== undefined) return file;
   }
-  throw new AppError('artifact.not-found', 'The deployment is not a folder on this machine.', { hint: 'Give the folder that compile wrote.' });
+  throw new AppError('artifact.not-found', 'The deployment is not a folder on this machine.', {
+    hint: 'Give the folder that compile wrote.',
+  });
 }

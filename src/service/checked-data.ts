@@ -24,7 +24,11 @@ const checkedRows = 8192;
  * plan.
  * @throws {AppError} data.*
  */
-export async function checkData(file: string, document: ClientDocument, options: { readonly clip: boolean; readonly running: Running }): Promise<CheckedData> {
+export async function checkData(
+  file: string,
+  document: ClientDocument,
+  options: { readonly clip: boolean; readonly running: Running },
+): Promise<CheckedData> {
   const { running, clip } = options;
   const signal = running.signal;
   const source = await openDataFile(file, { signal });
@@ -35,7 +39,14 @@ export async function checkData(file: string, document: ClientDocument, options:
     running.onProgress({ stage: 'Checking the data', done: records, unit: 'records' });
   }
   const sha256 = await digestFile(file, { signal });
-  return { file, header: reader.header, records, sha256, clipped: reader.clipped(), plan: choosePlan(document.plans, records) };
+  return {
+    file,
+    header: reader.header,
+    records,
+    sha256,
+    clipped: reader.clipped(),
+    plan: choosePlan(document.plans, records),
+  };
 }
 
 export interface QueryRecords extends RecordChunk {

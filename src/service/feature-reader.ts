@@ -33,7 +33,10 @@ export function openFeatureReader(source: RowSource, document: ClientDocument, o
   const file = source.file;
   const bound = bindColumns(document.preprocessing, source.header, file);
   const names = featureNames(bound);
-  const ranges: PlannedRanges = { center: Float64Array.from(document.ranges.center), radius: Float64Array.from(document.ranges.radius) };
+  const ranges: PlannedRanges = {
+    center: Float64Array.from(document.ranges.center),
+    radius: Float64Array.from(document.ranges.radius),
+  };
   const width = ranges.center.length;
   const batches = source.batches(options.signal)[Symbol.asyncIterator]();
   let features: Float64Array[] = [];
@@ -61,7 +64,11 @@ export function openFeatureReader(source: RowSource, document: ClientDocument, o
     clipped: () => clipped,
     next: async (size) => {
       while (!ended && cells.length < size) await readBatch();
-      if (total === 0) throw new AppError('data.empty', `${file} has no rows.`, { file, hint: 'Give a file with a header and at least one row.' });
+      if (total === 0)
+        throw new AppError('data.empty', `${file} has no rows.`, {
+          file,
+          hint: 'Give a file with a header and at least one row.',
+        });
       const records = Math.min(size, cells.length);
       if (records === 0) return undefined;
       const joined = joinFloats(features);

@@ -67,25 +67,52 @@ export async function runJob(options: RunOptions, environment: Environment, runn
   const warnings: string[] = [];
   const keySet = await keySetFor(options.key ?? earlier?.key, { found, profile, warnings, environment, running });
   const output = resolve(options.output ?? earlier?.output ?? 'predictions.csv');
-  if (output === data.file) throw new AppError('usage.arguments', 'The predictions would replace the data file.', { file: output, hint: 'Name another file with -o.' });
+  if (output === data.file)
+    throw new AppError('usage.arguments', 'The predictions would replace the data file.', {
+      file: output,
+      hint: 'Name another file with -o.',
+    });
   const withInputs = options.withInput ?? earlier?.withInput ?? false;
   checkResumable(earlier, { data, deployment: found.client.id, key: keySet.key });
 
   using keys = await unlock(keySet, environment);
   const store = profileStore(profile);
   const job = await openJob(
-    earlier ?? { data, deployment: found.client.id, key: keySet.key, profile: profile.name, output, withInput: withInputs, clip },
+    earlier ?? {
+      data,
+      deployment: found.client.id,
+      key: keySet.key,
+      profile: profile.name,
+      output,
+      withInput: withInputs,
+      clip,
+    },
     { home: environment.home, store },
   );
-  environment.log(`job ${job.id}: ${String(data.records)} records, plan ${data.plan.mode}, key ${keySet.key.slice(0, 12)}`);
+  environment.log(
+    `job ${job.id}: ${String(data.records)} records, plan ${data.plan.mode}, key ${keySet.key.slice(0, 12)}`,
+  );
   try {
     await using cipher = openCipher(found.client, keys.secrets, { worker: environment.programs.clientWorker });
     await using endpoint = await openEndpoint(profile, found, { environment, running });
     await publishKeys(store, keys, { job, signal: running.signal });
-    const canaries = await writePredictions({ found, data, keys, cipher, store, endpoint, job, running }, { output, withInput: withInputs, clip });
+    const canaries = await writePredictions(
+      { found, data, keys, cipher, store, endpoint, job, running },
+      { output, withInput: withInputs, clip },
+    );
     await job.finish('done');
     if (data.clipped > 0) warnings.push(`${String(data.clipped)} values beyond the planned range were clipped.`);
-    return outcomeOf({ job, data, profile, output, canaries, warnings, deployment: found.client.id, key: keySet.key, started });
+    return outcomeOf({
+      job,
+      data,
+      profile,
+      output,
+      canaries,
+      warnings,
+      deployment: found.client.id,
+      key: keySet.key,
+      started,
+    });
   } catch (error) {
     await job.finish(running.signal.aborted ? 'cancelled' : 'failed', toAppError(error));
     throw withResumeHint(error, job);
@@ -107,25 +134,39 @@ async function keySetFor(
   if (chosen !== undefined) return chosen;
   // Elsewhere evaluation keys go out with the job: there the user decides when.
   if (profile.name !== 'local') {
-    throw new AppError('key.not-found', 'There is no key set for this deployment yet.', { hint: 'Make one: sealpoint keys create DEPLOYMENT' });
+    throw new AppError('key.not-found', 'There is no key set for this deployment yet.', {
+      hint: 'Make one: sealpoint keys create DEPLOYMENT',
+    });
   }
   const created = await createKeySetFor(found.client, undefined, { environment, running });
   context.warnings.push(`There was no key set for this deployment: "${created.name}" was created.`);
   return created;
 }
 
-function checkResumable(earlier: Ledger | undefined, now: { readonly data: CheckedData; readonly deployment: string; readonly key: string }): void {
+function checkResumable(
+  earlier: Ledger | undefined,
+  now: { readonly data: CheckedData; readonly deployment: string; readonly key: string },
+): void {
   if (earlier === undefined) return;
   const refuse = (what: string): AppError =>
-    new AppError('job.not-resumable', `Job ${earlier.job.slice(0, 8)} cannot go on: ${what}.`, { hint: 'Start a new job without --resume.' });
+    new AppError('job.not-resumable', `Job ${earlier.job.slice(0, 8)} cannot go on: ${what}.`, {
+      hint: 'Start a new job without --resume.',
+    });
   if (earlier.state === 'done') throw refuse('it is done');
   if (earlier.data.sha256 !== now.data.sha256) throw refuse('the data file is not the same');
   if (earlier.deployment !== now.deployment) throw refuse('the deployment is another one');
   if (earlier.key !== now.key) throw refuse('the key set is another one');
 }
 
-async function publishKeys(store: ArtifactStore, keys: UnlockedKeySet, context: { readonly job: Job; readonly signal: AbortSignal }): Promise<void> {
-  const written = await store.write(storeKeys.evaluationKeys(keys.secrets.key), keys.evaluationKeys, { signal: context.signal, ifAbsent: true });
+async function publishKeys(
+  store: ArtifactStore,
+  keys: UnlockedKeySet,
+  context: { readonly job: Job; readonly signal: AbortSignal },
+): Promise<void> {
+  const written = await store.write(storeKeys.evaluationKeys(keys.secrets.key), keys.evaluationKeys, {
+    signal: context.signal,
+    ifAbsent: true,
+  });
   if (written) context.job.sent(keys.evaluationKeys.length);
 }
 
@@ -147,7 +188,11 @@ async function writePredictions(
     const answers = inOrder(records, cipher.threads + 2, async (query) => await answer(line, query, signal));
     await writeAnswers(table, answers, { line, withInput: options.withInput });
     const again = await checkUnchanged(data, running.signal);
-    if (!again) throw new AppError('data.changed', `${data.file} changed while it was read.`, { file: data.file, hint: 'Run it again.' });
+    if (!again)
+      throw new AppError('data.changed', `${data.file} changed while it was read.`, {
+        file: data.file,
+        hint: 'Run it again.',
+      });
     await table.commit();
     return job.canaries();
   } catch (error) {
@@ -180,10 +225,12 @@ async function answer(line: Line, records: QueryRecords, signal: AbortSignal): P
   const keyNames = { query: storeKeys.query(job.id, index), result: storeKeys.result(job.id, index) };
   const kept = job.digestOf(index);
   if (kept !== undefined && (await store.stat(keyNames.result, { signal })) !== undefined) {
-    const scores = await collect(line, { records, result: keyNames.result, digest: kept }, signal).catch((error: unknown) => {
-      signal.throwIfAborted();
-      return error;
-    });
+    const scores = await collect(line, { records, result: keyNames.result, digest: kept }, signal).catch(
+      (error: unknown) => {
+        signal.throwIfAborted();
+        return error;
+      },
+    );
     if (scores instanceof Float64Array) return { records, scores };
   }
   const identity = { mode: data.plan.mode, job: job.id, index, records: records.records };

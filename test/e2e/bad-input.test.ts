@@ -59,11 +59,14 @@ describe('a data file that cannot be right is refused before anything is sent', 
     expect(error.message).not.toContain('abc');
   });
 
-  it.each(['', 'NA', 'NaN', 'null'])('refuses a missing value written %j where the model has no rule for it', async (cell) => {
-    const error = await refused(withCell(4, 0, cell));
-    expect(error.code).toBe('data.missing-value');
-    expect(error.place).toMatchObject({ row: 5, column: 'mean radius' });
-  });
+  it.each(['', 'NA', 'NaN', 'null'])(
+    'refuses a missing value written %j where the model has no rule for it',
+    async (cell) => {
+      const error = await refused(withCell(4, 0, cell));
+      expect(error.code).toBe('data.missing-value');
+      expect(error.place).toMatchObject({ row: 5, column: 'mean radius' });
+    },
+  );
 
   it('refuses infinity', async () => {
     expect((await refused(withCell(0, 1, 'inf'))).code).toBe('data.not-a-number');
@@ -85,7 +88,11 @@ describe('a data file that cannot be right is refused before anything is sent', 
     expect(error.code).toBe('data.out-of-range');
     expect(error.place).toMatchObject({ row: 8, column: 'mean area' });
     const output = workbench.path('clipped.csv');
-    const outcome = await runJob({ data: workbench.path('bad.csv'), deployment, output, clip: true }, workbench.environment, running);
+    const outcome = await runJob(
+      { data: workbench.path('bad.csv'), deployment, output, clip: true },
+      workbench.environment,
+      running,
+    );
     expect(outcome.clipped).toBe(1);
     expect(outcome.warnings.join()).toContain('1');
   });
@@ -95,16 +102,26 @@ describe('a data file in another shape', () => {
   it('may have its columns in any order and others besides, which are kept and not sent', async () => {
     const names = header.split(',');
     const order = names.map((_, index) => index).reverse();
-    const shuffled = [[...order.map((index) => names[index]), 'note'], ...rows.map((row) => [...order.map((index) => row.split(',')[index]), '"a, b"'])];
+    const shuffled = [
+      [...order.map((index) => names[index]), 'note'],
+      ...rows.map((row) => [...order.map((index) => row.split(',')[index]), '"a, b"']),
+    ];
     const data = workbench.path('shuffled.csv');
     await writeFile(data, shuffled.map((cells) => cells.join(',')).join('\n'));
     const [plain, other] = [workbench.path('plain.csv'), workbench.path('with-input.csv')];
     await runJob({ data: fixture('wdbc/data.csv'), deployment, output: plain }, workbench.environment, running);
     await runJob({ data, deployment, output: other, withInput: true }, workbench.environment, running);
-    const labels = (text: string): (string | undefined)[] => text.trim().split('\n').slice(1).map((line) => line.split(',').at(-1));
+    const labels = (text: string): (string | undefined)[] =>
+      text
+        .trim()
+        .split('\n')
+        .slice(1)
+        .map((line) => line.split(',').at(-1));
     const written = await readFile(other, 'utf8');
     expect(labels(written)).toEqual(labels(await readFile(plain, 'utf8')));
-    expect(written.split('\n')[0]).toBe([...order.map((index) => names[index]), 'note', 'score_0', 'prob_0', 'prob_1', 'label'].join(','));
+    expect(written.split('\n')[0]).toBe(
+      [...order.map((index) => names[index]), 'note', 'score_0', 'prob_0', 'prob_1', 'label'].join(','),
+    );
     expect(written).toContain('"a, b"');
   });
 });

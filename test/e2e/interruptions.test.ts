@@ -54,7 +54,9 @@ describe('a job whose server is killed in the middle', () => {
     expect(job).toMatchObject({ state: 'failed', records });
     expect(job?.verified).toBeGreaterThan(0);
 
-    const encryptedBefore = (await readdir(join(workbench.environment.home, 'store', 'jobs', job?.job ?? ''))).filter((name) => name.startsWith('result-'));
+    const encryptedBefore = (await readdir(join(workbench.environment.home, 'store', 'jobs', job?.job ?? ''))).filter(
+      (name) => name.startsWith('result-'),
+    );
     expect(encryptedBefore.length).toBeGreaterThan(0);
     const resumed = await runJob({ data, resume: job?.job.slice(0, 8) }, workbench.environment, running);
     expect(resumed.job).toBe(job?.job);
@@ -72,7 +74,9 @@ describe('a job whose server is killed in the middle', () => {
     const killing = whenUnderWay(() => void endpointPid().then((pid) => process.kill(pid, 'SIGKILL')));
     await refusal(runJob({ data, deployment, output }, workbench.environment, killing));
     const [job] = (await listJobs({}, workbench.environment, running)).jobs;
-    const error = await refusal(runJob({ data: fixture('wdbc/data.csv'), resume: job?.job ?? '' }, workbench.environment, running));
+    const error = await refusal(
+      runJob({ data: fixture('wdbc/data.csv'), resume: job?.job ?? '' }, workbench.environment, running),
+    );
     expect(error.code).toBe('job.not-resumable');
   });
 });

@@ -47,7 +47,11 @@ describe.each(models)('%s through encryption, the real server and the folder sto
     const [dataset = ''] = model.split('/');
     const compiled = await workbench.compile(model);
     const output = workbench.path(`${compiled.deployment.slice(0, 8)}.csv`);
-    const outcome = await runJob({ data: fixture(`${dataset}/data.csv`), deployment: compiled.path, output }, workbench.environment, running);
+    const outcome = await runJob(
+      { data: fixture(`${dataset}/data.csv`), deployment: compiled.path, output },
+      workbench.environment,
+      running,
+    );
     const report = JSON.parse(await readFile(join(compiled.path, 'report.json'), 'utf8')) as {
       plans: { mode: string; errorBound: number }[];
       tolerance: { scoreScale: number };
@@ -63,10 +67,12 @@ describe.each(models)('%s through encryption, the real server and the folder sto
     const [scores, truth] = [numbers(predicted, 'score_'), numbers(expected, 'score_')];
     for (const [row, right] of truth.entries()) {
       const largest = Math.max(report.tolerance.scoreScale, ...right.map(Math.abs));
-      for (const [k, score] of right.entries()) expect(Math.abs((scores[row]?.[k] ?? Number.NaN) - score) / largest).toBeLessThan(1e-3);
+      for (const [k, score] of right.entries())
+        expect(Math.abs((scores[row]?.[k] ?? Number.NaN) - score) / largest).toBeLessThan(1e-3);
       const sorted = [...right].sort((a, b) => b - a);
       const margin = right.length === 1 ? Math.abs(right[0] ?? 0) : (sorted[0] ?? 0) - (sorted[1] ?? 0);
-      if (label >= 0 && margin > 2 * bound) expect(String(predicted.rows[row]?.[label])).toBe(expected.rows[row]?.[label]);
+      if (label >= 0 && margin > 2 * bound)
+        expect(String(predicted.rows[row]?.[label])).toBe(expected.rows[row]?.[label]);
     }
   });
 });
@@ -75,7 +81,11 @@ describe('what a run leaves', () => {
   it('keeps passphrase, plaintext rows and secret keys out of the store, the ledger and the log', async () => {
     const compiled = await workbench.deployment('diabetes/linear.onnx');
     const output = workbench.path('secrets.csv');
-    await runJob({ data: fixture('diabetes/data.csv'), deployment: compiled.path, key: 'diabetes-linear-onnx', output }, workbench.environment, running);
+    await runJob(
+      { data: fixture('diabetes/data.csv'), deployment: compiled.path, key: 'diabetes-linear-onnx', output },
+      workbench.environment,
+      running,
+    );
     const [, firstRow = ''] = (await readFile(fixture('diabetes/data.csv'), 'utf8')).split('\n');
     const canaries = [passphrase, firstRow, ...firstRow.split(',').filter((cell) => cell.length > 4)];
     const files = await readdir(workbench.environment.home, { recursive: true, withFileTypes: true });

@@ -37,7 +37,11 @@ afterAll(async () => {
 
 async function makeJob(name: string): Promise<{ readonly query: string; readonly result: string }> {
   const { environment } = workbench;
-  const encrypted = await encryptData({ data, deployment, key: 'ours', output: workbench.path(name) }, environment, running);
+  const encrypted = await encryptData(
+    { data, deployment, key: 'ours', output: workbench.path(name) },
+    environment,
+    running,
+  );
   const evaluated = await evaluateQueries(
     { queries: encrypted.files, deployment, evaluationKeys: workbench.path('ours.spk'), output: workbench.path(name) },
     environment,
@@ -47,11 +51,17 @@ async function makeJob(name: string): Promise<{ readonly query: string; readonly
 }
 
 /** The result with its header's fields or sections changed, and all hashes made right again: what a server can do. */
-async function forge(file: string, change: { readonly header?: object; readonly sections?: readonly Uint8Array[] }): Promise<string> {
+async function forge(
+  file: string,
+  change: { readonly header?: object; readonly sections?: readonly Uint8Array[] },
+): Promise<string> {
   const { header, sections } = readArtifact('sealpoint.result', await readFile(file), file);
   const { sections: entries, ...rest } = header;
   const bytes = change.sections ?? sections;
-  const named = bytes.map((section, index) => ({ name: entries[index]?.name ?? `block-${String(index)}`, bytes: section }));
+  const named = bytes.map((section, index) => ({
+    name: entries[index]?.name ?? `block-${String(index)}`,
+    bytes: section,
+  }));
   const path = workbench.path(`forged-${String(Math.floor(performance.now() * 1000))}.spr`);
   await writeFile(path, encodeContainer({ ...rest, ...change.header }, named, sha256));
   return path;
@@ -59,28 +69,43 @@ async function forge(file: string, change: { readonly header?: object; readonly 
 
 async function decryptRefusal(result: string): Promise<{ readonly code: string; readonly leftovers: boolean }> {
   const output = workbench.path('refused.csv');
-  const { code } = await refusal(decryptResults({ results: [result], key: 'ours', output }, workbench.environment, running));
-  return { code, leftovers: (await readdir(workbench.folder)).some((name) => name.includes('refused') || name.endsWith('.tmp')) };
+  const { code } = await refusal(
+    decryptResults({ results: [result], key: 'ours', output }, workbench.environment, running),
+  );
+  return {
+    code,
+    leftovers: (await readdir(workbench.folder)).some((name) => name.includes('refused') || name.endsWith('.tmp')),
+  };
 }
 
 describe('a result that is not the right one', () => {
   it('is accepted when it is the right one', async () => {
     const output = workbench.path('right.csv');
-    const outcome = await decryptResults({ results: [jobs[0]?.result ?? ''], key: 'ours', output }, workbench.environment, running);
+    const outcome = await decryptResults(
+      { results: [jobs[0]?.result ?? ''], key: 'ours', output },
+      workbench.environment,
+      running,
+    );
     expect(outcome.records).toBe(143);
     expect(outcome.verified).toBeGreaterThanOrEqual(9);
   });
 
-  it('is refused when it is the replayed ciphertext of another job under this job\'s header', async () => {
+  it("is refused when it is the replayed ciphertext of another job under this job's header", async () => {
     const foreign = readArtifact('sealpoint.result', await readFile(jobs[1]?.result ?? ''), 'b').sections;
     const forged = await forge(jobs[0]?.result ?? '', { sections: foreign });
     expect(await decryptRefusal(forged)).toEqual({ code: 'result.not-verified', leftovers: false });
   });
 
   it('is refused when two blocks are swapped', async () => {
-    const [first, second, ...rest] = readArtifact('sealpoint.result', await readFile(jobs[0]?.result ?? ''), 'a').sections;
+    const [first, second, ...rest] = readArtifact(
+      'sealpoint.result',
+      await readFile(jobs[0]?.result ?? ''),
+      'a',
+    ).sections;
     expect(second).toBeDefined();
-    const forged = await forge(jobs[0]?.result ?? '', { sections: [second, first, ...rest].filter((section) => section !== undefined) });
+    const forged = await forge(jobs[0]?.result ?? '', {
+      sections: [second, first, ...rest].filter((section) => section !== undefined),
+    });
     expect(await decryptRefusal(forged)).toEqual({ code: 'result.not-verified', leftovers: false });
   });
 
@@ -95,17 +120,35 @@ describe('a result that is not the right one', () => {
     const { environment } = workbench;
     const { readServerArchive } = await import('../../src/service/deployment-archives.ts');
     const { openEvaluator } = await import('../../src/seal/evaluator.ts');
-    const [ours, theirs] = [await readServerArchive(join(deployment, 'server.zip'), 'ours'), await readServerArchive(join(other, 'server.zip'), 'theirs')];
+    const [ours, theirs] = [
+      await readServerArchive(join(deployment, 'server.zip'), 'ours'),
+      await readServerArchive(join(other, 'server.zip'), 'theirs'),
+    ];
     const plans = theirs.document.plans.map((plan) => {
       const mine = ours.document.plans.find((candidate) => candidate.mode === plan.mode);
       return mine === undefined ? plan : { ...mine, weights: plan.weights, bias: plan.bias };
     });
-    const impostor = { ...ours, document: { ...theirs.document, plans } as typeof ours.document, tensors: theirs.tensors };
-    await using evaluator = openEvaluator(impostor, { worker: environment.programs.serverWorker, threads: 1, keyCacheBytes: 1e9 });
+    const impostor = {
+      ...ours,
+      document: { ...theirs.document, plans } as typeof ours.document,
+      tensors: theirs.tensors,
+    };
+    await using evaluator = openEvaluator(impostor, {
+      worker: environment.programs.serverWorker,
+      threads: 1,
+      keyCacheBytes: 1e9,
+    });
     const keys = await readFile(workbench.path('ours.spk'));
-    const { result } = await evaluator.evaluate(await readFile(jobs[0]?.query ?? ''), () => Promise.resolve(keys), running.signal);
+    const { result } = await evaluator.evaluate(
+      await readFile(jobs[0]?.query ?? ''),
+      () => Promise.resolve(keys),
+      running.signal,
+    );
     await writeFile(workbench.path('impostor.spr'), result);
-    expect(await decryptRefusal(workbench.path('impostor.spr'))).toEqual({ code: 'result.not-verified', leftovers: false });
+    expect(await decryptRefusal(workbench.path('impostor.spr'))).toEqual({
+      code: 'result.not-verified',
+      leftovers: false,
+    });
   });
 
   it('is refused when its header claims another index, count, job, key or deployment', async () => {
@@ -117,7 +160,8 @@ describe('a result that is not the right one', () => {
       [{ key: '0'.repeat(64) }, 'artifact.other-key'],
       [{ deployment: '0'.repeat(64) }, 'artifact.not-found'],
     ];
-    for (const [header, code] of claims) expect((await decryptRefusal(await forge(result, { header }))).code, JSON.stringify(header)).toBe(code);
+    for (const [header, code] of claims)
+      expect((await decryptRefusal(await forge(result, { header }))).code, JSON.stringify(header)).toBe(code);
   });
 
   it('is refused when a byte of it is another one, wherever it lies', async () => {
@@ -143,7 +187,15 @@ describe('a result that is not the right one', () => {
 
 describe('the evaluator', () => {
   const evaluate = async (query: string, keys: string, at = deployment): Promise<string> =>
-    (await refusal(evaluateQueries({ queries: [query], deployment: at, evaluationKeys: workbench.path(keys), output: workbench.path('out') }, workbench.environment, running))).code;
+    (
+      await refusal(
+        evaluateQueries(
+          { queries: [query], deployment: at, evaluationKeys: workbench.path(keys), output: workbench.path('out') },
+          workbench.environment,
+          running,
+        ),
+      )
+    ).code;
 
   it('refuses the evaluation keys of another key set', async () => {
     expect(await evaluate(jobs[0]?.query ?? '', 'second.spk')).toBe('artifact.other-key');
@@ -161,9 +213,19 @@ describe('the evaluator', () => {
       const bytes = Uint8Array.from(await readFile(source));
       bytes[bytes.length - 200] = (bytes[bytes.length - 200] ?? 0) ^ 1;
       await writeFile(workbench.path('altered'), bytes);
-      expect(await evaluate(name === 'query' ? workbench.path('altered') : (jobs[0]?.query ?? ''), name === 'keys' ? 'altered' : 'ours.spk')).toBe('artifact.altered');
+      expect(
+        await evaluate(
+          name === 'query' ? workbench.path('altered') : (jobs[0]?.query ?? ''),
+          name === 'keys' ? 'altered' : 'ours.spk',
+        ),
+      ).toBe('artifact.altered');
       await writeFile(workbench.path('cut'), bytes.subarray(0, bytes.length >> 1));
-      expect(await evaluate(name === 'query' ? workbench.path('cut') : (jobs[0]?.query ?? ''), name === 'keys' ? 'cut' : 'ours.spk')).toBe('artifact.unreadable');
+      expect(
+        await evaluate(
+          name === 'query' ? workbench.path('cut') : (jobs[0]?.query ?? ''),
+          name === 'keys' ? 'cut' : 'ours.spk',
+        ),
+      ).toBe('artifact.unreadable');
     }
   });
 
@@ -186,12 +248,20 @@ describe('the evaluator', () => {
 
 describe('a key set', () => {
   it('of another deployment is refused before anything is encrypted', async () => {
-    const { code } = await refusal(encryptData({ data, deployment, key: 'svm', output: workbench.path('x') }, workbench.environment, running));
+    const { code } = await refusal(
+      encryptData({ data, deployment, key: 'svm', output: workbench.path('x') }, workbench.environment, running),
+    );
     expect(code).toBe('key.other-deployment');
   });
 
   it('does not decrypt the results of another', async () => {
-    const { code } = await refusal(decryptResults({ results: [jobs[0]?.result ?? ''], key: 'second', output: workbench.path('y.csv') }, workbench.environment, running));
+    const { code } = await refusal(
+      decryptResults(
+        { results: [jobs[0]?.result ?? ''], key: 'second', output: workbench.path('y.csv') },
+        workbench.environment,
+        running,
+      ),
+    );
     expect(code).toBe('artifact.other-key');
   });
 });

@@ -14,7 +14,8 @@ const section = fc.uint8Array({ maxLength: 50 }).map((bytes) => ({ name: 'block'
 function read(bytes: Uint8Array): readonly Uint8Array[] | string {
   try {
     const { header: found, sections } = readArtifact('sealpoint.query', bytes, 'f');
-    for (const [index, entry] of found.sections.entries()) verifySection(entry, sections[index] ?? new Uint8Array(0), { sha256, file: 'f' });
+    for (const [index, entry] of found.sections.entries())
+      verifySection(entry, sections[index] ?? new Uint8Array(0), { sha256, file: 'f' });
     return sections;
   } catch (error) {
     if (error instanceof AppError) return error.code;
@@ -36,20 +37,26 @@ describe('the container', () => {
 
   it('never gives sections of a file in which any bit was changed, unless in the padding', () => {
     fc.assert(
-      fc.property(fc.array(section, { minLength: 1, maxLength: 3 }), fc.nat(), fc.integer({ min: 0, max: 7 }), (sections, place, bit) => {
-        const file = encodeContainer(header, sections, sha256);
-        const at = place % file.length;
-        file[at] = (file[at] ?? 0) ^ (1 << bit);
-        const outcome = read(file);
-        // A header field may change into another valid one: ids and counts are checked by whoever expects them.
-        if (typeof outcome !== 'string') expect(outcome).toEqual(sections.map(({ bytes }) => bytes));
-      }),
+      fc.property(
+        fc.array(section, { minLength: 1, maxLength: 3 }),
+        fc.nat(),
+        fc.integer({ min: 0, max: 7 }),
+        (sections, place, bit) => {
+          const file = encodeContainer(header, sections, sha256);
+          const at = place % file.length;
+          file[at] = (file[at] ?? 0) ^ (1 << bit);
+          const outcome = read(file);
+          // A header field may change into another valid one: ids and counts are checked by whoever expects them.
+          if (typeof outcome !== 'string') expect(outcome).toEqual(sections.map(({ bytes }) => bytes));
+        },
+      ),
     );
   });
 
   it('refuses every file that is cut off or has bytes behind', () => {
     const file = encodeContainer(header, [{ name: 'block', bytes: new Uint8Array(21).fill(7) }], sha256);
-    for (let length = 0; length < file.length; length += 1) expect(read(file.subarray(0, length))).toMatch(/^artifact\./u);
+    for (let length = 0; length < file.length; length += 1)
+      expect(read(file.subarray(0, length))).toMatch(/^artifact\./u);
     expect(read(Uint8Array.from([...file, 0]))).toBe('artifact.altered');
   });
 

@@ -10,15 +10,22 @@ const count = (slots: readonly Slot[], kind: Slot['kind']): number => slots.filt
 describe('the slots of a block', () => {
   it('hold every record of the query once and at least the promised canaries', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 4, max: 80 }), fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 300 }), (blockRecords, canariesPerBlock, records) => {
-        const blocks = blockShapes({ blockRecords, canariesPerBlock }, records, 64).map((shape) => drawBlock(shape, random));
-        const held = blocks.flat().flatMap((slot) => (slot.kind === 'record' ? [slot.record] : []));
-        expect(held.sort((a, b) => a - b)).toEqual(Array.from({ length: records }, (_, record) => record));
-        for (const block of blocks) {
-          expect(block).toHaveLength(blockRecords);
-          expect(count(block, 'canary')).toBeGreaterThanOrEqual(canariesPerBlock);
-        }
-      }),
+      fc.property(
+        fc.integer({ min: 4, max: 80 }),
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 1, max: 300 }),
+        (blockRecords, canariesPerBlock, records) => {
+          const blocks = blockShapes({ blockRecords, canariesPerBlock }, records, 64).map((shape) =>
+            drawBlock(shape, random),
+          );
+          const held = blocks.flat().flatMap((slot) => (slot.kind === 'record' ? [slot.record] : []));
+          expect(held.sort((a, b) => a - b)).toEqual(Array.from({ length: records }, (_, record) => record));
+          for (const block of blocks) {
+            expect(block).toHaveLength(blockRecords);
+            expect(count(block, 'canary')).toBeGreaterThanOrEqual(canariesPerBlock);
+          }
+        },
+      ),
     );
   });
 
@@ -33,7 +40,8 @@ describe('the slots of a block', () => {
     const seen = new Float64Array(20);
     const stream = weylWords(1);
     for (let draw = 0; draw < 5000; draw += 1) {
-      for (const [slot, { kind }] of drawBlock(shape, stream).entries()) if (kind === 'canary') seen[slot] = (seen[slot] ?? 0) + 1;
+      for (const [slot, { kind }] of drawBlock(shape, stream).entries())
+        if (kind === 'canary') seen[slot] = (seen[slot] ?? 0) + 1;
     }
     // 500 expected at each place, deviation 21: six of them.
     for (const times of seen) expect(Math.abs(times - 500)).toBeLessThan(130);

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { packCoefficients, packWeights, resultCiphertexts, unpackScores, type CoefficientsGeometry } from './coefficients.ts';
+import {
+  packCoefficients,
+  packWeights,
+  resultCiphertexts,
+  unpackScores,
+  type CoefficientsGeometry,
+} from './coefficients.ts';
 
 /** x(X) w(X) modulo X^N + 1, the product that the ciphertexts undergo. */
 function negacyclic(x: Float64Array, w: Float64Array): Float64Array {
@@ -16,21 +22,34 @@ function negacyclic(x: Float64Array, w: Float64Array): Float64Array {
 }
 
 const shapes = fc
-  .record({ inputs: fc.integer({ min: 1, max: 40 }), outputs: fc.integer({ min: 1, max: 5 }), together: fc.integer({ min: 1, max: 5 }), degree: fc.constantFrom(16, 32, 64) })
+  .record({
+    inputs: fc.integer({ min: 1, max: 40 }),
+    outputs: fc.integer({ min: 1, max: 5 }),
+    together: fc.integer({ min: 1, max: 5 }),
+    degree: fc.constantFrom(16, 32, 64),
+  })
   .map(({ inputs, outputs, together, degree }) => {
     const outputsPerCiphertext = Math.min(together, outputs);
     const chunk = Math.min(inputs, Math.floor(degree / outputsPerCiphertext));
     const stride = chunk * outputsPerCiphertext;
-    return { geometry: { inputs, outputs, outputsPerCiphertext, chunk, stride, blockRecords: Math.floor(degree / stride) }, degree };
+    return {
+      geometry: { inputs, outputs, outputsPerCiphertext, chunk, stride, blockRecords: Math.floor(degree / stride) },
+      degree,
+    };
   });
 
-function scoresThrough(geometry: CoefficientsGeometry, degree: number, values: { readonly features: Float64Array; readonly weights: Float64Array }): Float64Array {
+function scoresThrough(
+  geometry: CoefficientsGeometry,
+  degree: number,
+  values: { readonly features: Float64Array; readonly weights: Float64Array },
+): Float64Array {
   const inputs = packCoefficients(geometry, values.features, degree);
   const weights = packWeights(geometry, values.weights, degree);
   const polynomials = Array.from({ length: resultCiphertexts(geometry) }, (_, group) => {
     const sum = new Float64Array(degree);
     for (const [part, input] of inputs.entries()) {
-      for (const [place, value] of negacyclic(input, weights[group]?.[part] ?? new Float64Array(degree)).entries()) sum[place] = (sum[place] ?? 0) + value;
+      for (const [place, value] of negacyclic(input, weights[group]?.[part] ?? new Float64Array(degree)).entries())
+        sum[place] = (sum[place] ?? 0) + value;
     }
     return sum;
   });
@@ -50,11 +69,14 @@ describe('the coefficients packing', () => {
           for (let output = 0; output < outputs; output += 1) {
             for (let j = 0; j < inputs; j += 1) {
               const place = record * outputs + output;
-              expected[place] = (expected[place] ?? 0) + (features[record * inputs + j] ?? 0) * (weights[output * inputs + j] ?? 0);
+              expected[place] =
+                (expected[place] ?? 0) + (features[record * inputs + j] ?? 0) * (weights[output * inputs + j] ?? 0);
             }
           }
         }
-        expect(Array.from(scoresThrough(geometry, degree, { features, weights }), (score) => score + 0)).toEqual(Array.from(expected, (score) => score + 0));
+        expect(Array.from(scoresThrough(geometry, degree, { features, weights }), (score) => score + 0)).toEqual(
+          Array.from(expected, (score) => score + 0),
+        );
       }),
     );
   });

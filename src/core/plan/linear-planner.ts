@@ -127,7 +127,12 @@ function* coefficientsCandidates(request: LinearRequest, mode: PlanMode): Genera
 /** In the smallest ring that reaches the tolerance with at least so many record positions and room for canaries. */
 function smallestCoefficients(
   request: LinearRequest,
-  shape: { readonly mode: PlanMode; readonly inputs: number; readonly outputsPerCiphertext: number; readonly positions: number },
+  shape: {
+    readonly mode: PlanMode;
+    readonly inputs: number;
+    readonly outputsPerCiphertext: number;
+    readonly positions: number;
+  },
 ): LinearCandidate | undefined {
   const { mode, inputs, outputsPerCiphertext, positions } = shape;
   for (const chain of linearChains) {
@@ -137,8 +142,15 @@ function smallestCoefficients(
     const blockRecords = Math.floor(degree / stride);
     if (chunk < 1 || blockRecords <= canariesPerBlock) continue;
     const precision = coefficientsPrecision(chain, { ...request.magnitudes, inputs, outputsPerCiphertext });
-    if (precision === undefined || precision.deviation * seenDeviations > request.maxError * request.scoreScale) continue;
-    return coefficientsCandidate(request.linear, precision, { mode, chunk, outputsPerCiphertext, stride, blockRecords });
+    if (precision === undefined || precision.deviation * seenDeviations > request.maxError * request.scoreScale)
+      continue;
+    return coefficientsCandidate(request.linear, precision, {
+      mode,
+      chunk,
+      outputsPerCiphertext,
+      stride,
+      blockRecords,
+    });
   }
   return undefined;
 }
