@@ -152,6 +152,9 @@ def histogram_boosting(rng):
     else:
         model = HistGradientBoostingRegressor(**options).fit(train.to_numpy(), signal(rng, train))
         answers = table_of(value=model.predict(rows.to_numpy()))
+    directions = [tree.nodes["missing_go_to_left"].any() for trees in model._predictors for tree in trees]
+    if rows.isna().any(axis=None) and not any(directions):
+        raise ValueError("all missing values go right: the file does not tell that there is a rule for them")
     return Drawn(describe(model), "onnx", convert(rng, model, train), rows, answers)
 
 

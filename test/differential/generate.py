@@ -16,12 +16,13 @@ import boosting
 import estimators
 
 KINDS = boosting.KINDS + estimators.KINDS
+ATTEMPTS = 5
 
 
-def draw(seed):
-    rng = np.random.default_rng(seed)
+def draw(seed, attempt):
+    rng = np.random.default_rng([seed, attempt])
     # scikit-learn's own draws (networks, forests) follow the global state.
-    np.random.seed(seed)
+    np.random.seed([seed, attempt])
     weights = np.array([weight for weight, _ in KINDS])
     # The first models go through all kinds in turn, so that a small number covers them.
     kind = seed if seed < len(KINDS) else rng.choice(len(KINDS), p=weights / weights.sum())
@@ -39,10 +40,13 @@ def write(folder, drawn):
 def main(folder, first, count):
     warnings.simplefilter("ignore")
     for seed in range(first, first + count):
-        try:
-            write(Path(folder) / str(seed), draw(seed))
-        except Exception as error:  # a library that cannot train or convert what was drawn: nothing to compare
-            print(f"not drawn: {seed}: {type(error).__name__}: {' '.join(str(error).split())[:200]}", flush=True)
+        for attempt in range(ATTEMPTS):
+            try:
+                write(Path(folder) / str(seed), draw(seed, attempt))
+                break
+            except Exception as error:  # a library that cannot train or convert what was drawn: nothing to compare
+                if attempt == ATTEMPTS - 1:
+                    print(f"not drawn: {seed}: {type(error).__name__}: {' '.join(str(error).split())[:200]}", flush=True)
 
 
 main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -82,10 +82,10 @@ function decision(
   place: string,
   label: string,
 ): { readonly missing: MissingType; readonly defaultLeft: boolean } {
-  const missing = (['none', 'zero', 'nan'] as const)[(bits >> 2) & 3];
+  const missing = (['none', 'zero', 'nan'] as const)[Math.floor(bits / 4)];
   if (!Number.isInteger(bits) || bits < 0 || missing === undefined)
     throw invalid(`${place} has an unknown "decision_type"`);
-  if ((bits & 1) === 0) return { missing, defaultLeft: (bits & 2) !== 0 };
+  if (bits % 2 === 0) return { missing, defaultLeft: bits % 4 >= 2 };
   throw new AppError(
     'model.unsupported',
     `The LightGBM model splits ${label} by categories (${place}), which is not supported.`,
@@ -131,7 +131,7 @@ export function lightgbmDraft(tree: LightgbmTree, output: number, scale: number)
   return {
     name: tree.name,
     root: tree.feature.length === 0 ? -1 : 0,
-    node: (id) => (id < 0 ? leafOf(tree, ~id) : splitOf(tree, id)),
+    node: (id) => (id < 0 ? leafOf(tree, -1 - id) : splitOf(tree, id)),
   };
 
   function leafOf({ leafValues }: LightgbmTree, leaf: number): NodeDraft | undefined {

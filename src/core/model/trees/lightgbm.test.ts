@@ -160,6 +160,7 @@ describe('importLightgbm', () => {
   it.each([
     ['children in a circle', { left_child: '0' }, 'tree 0, node 0'],
     ['a leaf that is not there', { right_child: '-9' }, 'node -9'],
+    ['a leaf beyond 32 bits', { right_child: '-4294967298' }, 'node -4294967298'],
     ['a node that is not there', { right_child: '4' }, 'node 4'],
     ['a leaf with two parents', { right_child: '-1' }, 'node -1'],
     ['a child that is no number', { right_child: 'x' }, 'tree 0'],
@@ -170,6 +171,7 @@ describe('importLightgbm', () => {
     ['an array that is too long', { threshold: '1 2' }, 'threshold'],
     ['a tree without leaves', { num_leaves: '0' }, 'num_leaves'],
     ['an unknown missing type', { decision_type: '12' }, 'decision_type'],
+    ['unknown bits', { decision_type: '4294967296' }, 'decision_type'],
     ['a slope that is not positive', { objective: 'binary sigmoid:0' }, 'binary sigmoid:0'],
     ['a binary model of several scores', { objective: 'binary sigmoid:1', num_tree_per_iteration: '2' }, 'binary'],
     ['trees for no whole round', { num_tree_per_iteration: '3', objective: 'multiclass num_class:3' }, '3 classes'],

@@ -190,7 +190,7 @@ export function modernNodes(attributes: TreeEnsembleAttributes): OnnxNodes {
       : { kind: 'leaf', outputs: [targets[position ?? -1] ?? -1], values: [value] };
   };
   const side = (node: number, which: 0 | 1) =>
-    sides[which].leaf[node] === 0 ? (sides[which].child[node] ?? Number.NaN) : ~(2 * node + which);
+    sides[which].leaf[node] === 0 ? innerId(sides[which].child[node]) : ~(2 * node + which);
   const node = (id: number): NodeDraft | undefined => {
     if (id < 0) return leafAt(sides[(~id & 1) === 0 ? 0 : 1].child[~id >> 1]);
     const test = parsed[id];
@@ -203,9 +203,14 @@ export function modernNodes(attributes: TreeEnsembleAttributes): OnnxNodes {
       tracksTrue?.[id],
     );
   };
-  const roots = Array.from(optionalNumbers(attributes, 'tree_roots') ?? []);
+  const roots = Array.from(optionalNumbers(attributes, 'tree_roots') ?? [], innerId);
   return {
     drafts: roots.map((root, index) => ({ name: `tree ${String(index)} of ${attributes.node}`, root, node })),
     tests: new Set(parsed),
   };
+}
+
+/** Ids below 0 stand for leaves here; in a file they stand for nothing. */
+function innerId(id: number | undefined): number {
+  return id !== undefined && id >= 0 ? id : Number.NaN;
 }

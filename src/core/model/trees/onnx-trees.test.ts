@@ -345,6 +345,8 @@ describe('importOnnxTrees', () => {
     ['a base value that is not finite', classic({ base_values: [Number.NaN] }), 'base_values'],
     ['no trees', modern({ tree_roots: undefined }), 'no trees'],
     ['a root that is not there', modern({ tree_roots: [9] }), 'node 9'],
+    ['a root below zero', modern({ tree_roots: [-1] }), 'does not have'],
+    ['a child below zero', modern({ nodes_trueleafs: [0, 1], nodes_truenodeids: [-3, 0] }), 'does not have'],
     [
       'children in a circle in version 5',
       modern({ nodes_trueleafs: [0, 1], nodes_truenodeids: [0, 0] }),
