@@ -14,7 +14,7 @@ export async function openWorkbench(page: Page, origin: string, folder: string):
 const quickInput = (page: Page): Locator => page.locator('.quick-input-widget input[type="text"]');
 
 /** The rows of the quick pick whose label is exactly this, icons and matched letters left aside. */
-export function pickRow(page: Page, label: string): Locator {
+function pickRow(page: Page, label: string): Locator {
   const exact = new RegExp(`^\\s*${label.replaceAll(/[.*+?^${}()|[\]\\]/gu, '\\$&')}\\s*$`, 'u');
   const rows = page.locator('.quick-input-list .monaco-list-row');
   return rows.filter({ has: page.locator('.label-name', { hasText: exact }) }).first();

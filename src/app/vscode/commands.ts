@@ -55,9 +55,9 @@ export const commands: CommandTable = {
   'sealpoint.encrypt': (context) => (target) => encryptFile(context, target),
   'sealpoint.run': (context) => (target) => runInference(context, target),
   'sealpoint.openResult': (context) => (target) => openResult(context, target),
-  'sealpoint.showLog': (context) => () => Promise.resolve(context.log.show()),
+  'sealpoint.showLog': (context) => () => at(context.log.show),
   'sealpoint.inspect': (context) => (target) => inspectArtifact(context, target),
-  'sealpoint.refresh': (context) => () => Promise.resolve(context.trees.refresh()),
+  'sealpoint.refresh': (context) => () => at(context.trees.refresh),
   'sealpoint.copyUri': () => (target) => copyUri(target),
   'sealpoint.copyId': () => (target) => copyId(target),
   'sealpoint.renameKeys': (context) => (target) => renameKeys(context, target),
@@ -68,6 +68,11 @@ export const commands: CommandTable = {
   'sealpoint.removeProfile': (context) => (target) => removeProfile(context, target),
   'sealpoint.publish': (context) => (target) => publishDeployment(context, target),
 };
+
+function at(work: () => void): Promise<void> {
+  work();
+  return Promise.resolve();
+}
 
 type Handler = (...given: readonly unknown[]) => Promise<unknown>;
 

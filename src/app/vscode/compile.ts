@@ -36,12 +36,19 @@ async function askCompile(given: CompileRequest): Promise<VerbOptions<'compileMo
   if (model === undefined) return undefined;
   const calibration = given.calibration ?? (await pickCalibration());
   if (calibration === undefined) return undefined;
+  const choices = await askChoices(given);
+  if (choices === undefined) return undefined;
+  const output = given.output ?? (await pickOutput(model));
+  return output === undefined ? undefined : { ...defaults, ...given, ...choices, model, calibration, output };
+}
+
+async function askChoices(
+  given: CompileRequest,
+): Promise<Pick<VerbOptions<'compileModel'>, 'mode' | 'reveal'> | undefined> {
   const mode = given.mode ?? (await pickMode());
   if (mode === undefined) return undefined;
   const reveal = given.reveal ?? (await pickReveal());
-  if (reveal === undefined) return undefined;
-  const output = given.output ?? (await pickOutput(model));
-  return output === undefined ? undefined : { ...defaults, ...given, model, calibration, mode, reveal, output };
+  return reveal === undefined ? undefined : { mode, reveal };
 }
 
 async function pickModel(): Promise<string | undefined> {

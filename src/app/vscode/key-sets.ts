@@ -35,7 +35,7 @@ export async function createKeys(
 }
 
 /** Makes a key set whose secret keys are wrapped by the editor's secret storage. */
-export async function makeKeys(context: Context, deployment: Deployment, name: string): Promise<KeySetOutcome> {
+async function makeKeys(context: Context, deployment: Deployment, name: string): Promise<KeySetOutcome> {
   const title = vscode.l10n.t('Creating key set {0}', name);
   const options = { deployment: deployment.target, name };
   const keys = await withProgress(title, (running) => context.verbs.call('createKeySet', options, running));

@@ -2,10 +2,11 @@ import * as vscode from 'vscode';
 import type { AppError } from '../../core/error.ts';
 
 /** The output channel "Sealpoint": ids, sizes, durations and error codes. Values, names of columns, keys and passphrases never reach it. */
-export interface Log extends vscode.Disposable {
+export interface Log {
   readonly info: (message: string) => void;
   readonly failure: (what: string, error: AppError) => void;
   readonly show: () => void;
+  readonly dispose: () => void;
 }
 
 export function openLog(): Log {

@@ -5,7 +5,8 @@ import { summaryMarkdown } from './words.ts';
 const scheme = 'sealpoint-summary';
 
 /** Read-only pages: a job's summary as Markdown, an artifact's description as JSON. */
-export interface Summaries extends vscode.Disposable {
+export interface Summaries {
+  readonly dispose: () => void;
   readonly openJob: (job: string) => Promise<void>;
   readonly openJson: (name: string, document: unknown) => Promise<void>;
 }

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { GroupNode, JobNode, Node } from './tree-model.ts';
+import type { GroupNode, JobNode, KeySetNode, Node, NoteNode } from './tree-model.ts';
 import { baseName, bytesText, plural, shortId } from './words.ts';
 
 const { None, Collapsed, Expanded } = vscode.TreeItemCollapsibleState;
@@ -31,15 +31,20 @@ export function treeItem(node: Node): vscode.TreeItem {
 }
 
 function looks(node: Node): Look {
+  if (node.kind === 'keySet') return keySetLook(node.keys);
+  return node.kind === 'note' ? noteLook(node) : storeLook(node);
+}
+
+function noteLook({ text, failed }: NoteNode): Look {
+  return { label: text, icon: failed ? 'warning' : 'info', contextValue: 'note', tooltip: text };
+}
+
+function storeLook(node: Exclude<Node, KeySetNode | NoteNode>): Look {
   switch (node.kind) {
     case 'profile':
       return profileLook(node.name, node.uri);
     case 'group':
-      return {
-        ...groupLabels[node.group],
-        contextValue: 'group',
-        state: node.group === 'models' ? Expanded : Collapsed,
-      };
+      return groupLook(node.group);
     case 'deployment':
       return { label: shortId(node.id), icon: 'package', contextValue: 'deployment', tooltip: node.uri };
     case 'evaluationKeys':
@@ -56,11 +61,11 @@ function looks(node: Node): Look {
       };
     case 'object':
       return objectLook(node.key, node.sizeBytes, node);
-    case 'keySet':
-      return keySetLook(node.keys);
-    case 'note':
-      return { label: node.text, icon: node.failed ? 'warning' : 'info', contextValue: 'note', tooltip: node.text };
   }
+}
+
+function groupLook(group: GroupNode['group']): Look {
+  return { ...groupLabels[group], contextValue: 'group', state: group === 'models' ? Expanded : Collapsed };
 }
 
 const stateIcons: Readonly<Record<string, string>> = { done: 'pass', failed: 'error', cancelled: 'circle-slash' };

@@ -7,7 +7,8 @@ import type { Node } from './tree-model.ts';
 import type { Verbs } from './verbs.ts';
 import { errorText } from './words.ts';
 
-export interface Trees extends vscode.Disposable {
+export interface Trees {
+  readonly dispose: () => void;
   /** Reads anew what is visible. */
   readonly refresh: () => void;
   /** URIs of the deployments in the stores of all profiles that answer. */

@@ -114,30 +114,28 @@ function startWorker(host: VerbHost, onEnd: () => void): VerbWorker {
     else settle(pending, message);
   });
   return {
-    call: (verb, options, { signal, onProgress }) => {
+    call: (verb, options, running) => {
       const call = ++calls;
-      return new Promise((resolve, reject) => {
-        const abort = (): void => {
-          post({ kind: 'abort', call });
-        };
-        const done = (): void => signal?.removeEventListener('abort', abort);
-        signal?.addEventListener('abort', abort, { once: true });
-        pending.set(call, {
-          resolve: (outcome) => {
-            done();
-            resolve(outcome);
-          },
-          reject: (error) => {
-            done();
-            reject(error);
-          },
-          onProgress,
-        });
-        post({ kind: 'call', call, verb, options });
+      const outcome = new Promise((resolve, reject) => {
+        pending.set(call, { resolve, reject, onProgress: running.onProgress });
+      });
+      post({ kind: 'call', call, verb, options });
+      return abortable(outcome, running.signal, () => {
+        post({ kind: 'abort', call });
       });
     },
     end: () => void worker.terminate(),
   };
+}
+
+/** Calls `onAbort` if `signal` aborts before `outcome` is there. */
+async function abortable<T>(outcome: Promise<T>, signal: AbortSignal | undefined, onAbort: () => void): Promise<T> {
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await outcome;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
 }
 
 function spawnWorker({ script, start }: VerbHost): Worker {

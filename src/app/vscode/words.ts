@@ -1,5 +1,5 @@
 import type { CompileOutcome, PlanOutcome, RunOutcome } from '../../core/artifact/outcomes.ts';
-import type { AppError } from '../../core/error.ts';
+import type { AppError, ErrorPlace } from '../../core/error.ts';
 
 /** Texts with numbers in them, free of the editor so that they can be tested as they are. */
 
@@ -38,18 +38,22 @@ export function planLines(plan: PlanOutcome): { readonly label: string; readonly
 
 /** "data.csv, row 7, column mean radius: The value is no number. Write numbers with a decimal point." */
 export function errorText(error: AppError): string {
-  const { file, row, line, column } = error.place;
+  const { file } = error.place;
   // Whole paths make a message hard to read; the button opens the file.
   const message = file === undefined ? error.message : error.message.replaceAll(file, baseName(file));
-  const named = (text: string): boolean => message.includes(text);
-  const places = [
-    file === undefined || named(baseName(file)) ? undefined : baseName(file),
-    row === undefined || named(`row ${String(row)}`) ? undefined : `row ${String(row)}`,
-    row !== undefined || line === undefined || named(`line ${String(line)}`) ? undefined : `line ${String(line)}`,
-    column === undefined || named(column) ? undefined : `column ${column}`,
-  ].filter((place) => place !== undefined);
-  const start = places.length === 0 ? '' : `${places.join(', ')}: `;
+  const places = placesOf(error.place).filter(({ named }) => !message.includes(named));
+  const start = places.length === 0 ? '' : `${places.map(({ text }) => text).join(', ')}: `;
   return `${start}${message}${error.hint === undefined ? '' : ` ${error.hint}`}`;
+}
+
+/** The parts of a place, each with what a message that names it already contains. */
+function placesOf({ file, row, line, column }: ErrorPlace): { readonly text: string; readonly named: string }[] {
+  const counted = row === undefined ? `line ${String(line)}` : `row ${String(row)}`;
+  return [
+    ...(file === undefined ? [] : [{ text: baseName(file), named: baseName(file) }]),
+    ...(row === undefined && line === undefined ? [] : [{ text: counted, named: counted }]),
+    ...(column === undefined ? [] : [{ text: `column ${column}`, named: column }]),
+  ];
 }
 
 export function compiledText(outcome: CompileOutcome): string {

@@ -43,6 +43,7 @@ export async function run(): Promise<void> {
 
 function recorder(result: SuiteResult): Mocha.ReporterConstructor {
   return class {
+    readonly done = true;
     constructor(runner: Mocha.Runner) {
       runner.on('pass', (test) => result.passed.push(`${test.fullTitle()} (${String(test.duration)} ms)`));
       runner.on('fail', (test, error: Error) =>

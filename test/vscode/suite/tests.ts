@@ -177,5 +177,6 @@ function sealpoint(): vscode.Extension<Api> {
 
 function labelOf(api: Api, node: Node | undefined): string {
   assert.ok(node !== undefined);
-  return String((api.trees.artifacts.getTreeItem(node) as vscode.TreeItem).label);
+  const { label } = api.trees.artifacts.getTreeItem(node) as vscode.TreeItem;
+  return typeof label === 'string' ? label : '';
 }
