@@ -6,6 +6,7 @@ import { clearScores } from '../model/score.ts';
 import { typicalScore } from '../table/accuracy.ts';
 import { planFeatureRanges, type PlannedRanges } from '../table/range.ts';
 import type { BodyRequest, CandidateReport, PlannedBody } from './body-planner.ts';
+import { planNetwork } from './network-planner.ts';
 import { planLinear } from './linear-planner.ts';
 import { syntheticRows } from './ranges.ts';
 import { tensorWriter } from './tensors.ts';
@@ -61,8 +62,7 @@ function planBody(request: BodyRequest): PlannedBody {
   const { body } = request;
   if (body.kind === 'tree-ensemble')
     throw new AppError('model.unsupported', 'Tree ensembles cannot be planned yet; linear models can.');
-  if (body.layers.length > 1)
-    throw new AppError('model.unsupported', 'Networks cannot be planned yet; linear models can.');
+  if (body.layers.length > 1) return planNetwork({ ...request, body });
   return planLinear({ ...request, body });
 }
 

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { planMode } from '../artifact/outcomes.ts';
+import { networkClient, networkLayer, networkServer } from './network-plan.ts';
 import { parameterSet } from './parameters.ts';
 
 const count = z.int().nonnegative();
@@ -69,6 +70,7 @@ export const clientPlan = z.discriminatedUnion('circuit', [
     /** log2 of the scale of a score. */
     logScoreScale: positive,
   }),
+  z.strictObject({ ...clientBase, ...networkClient, circuit: z.literal('network-records') }),
 ]);
 export type ClientPlan = z.infer<typeof clientPlan>;
 export type ClientPlanOf<Circuit extends ClientPlan['circuit']> = Extract<ClientPlan, { circuit: Circuit }>;
@@ -92,6 +94,7 @@ export const serverPlan = z.discriminatedUnion('circuit', [
     /** Real numbers, one an output. */
     bias: tensorRef,
   }),
+  z.strictObject({ ...planBase, ...networkServer, circuit: z.literal('network-records'), layers: z.array(networkLayer).min(2) }),
 ]);
 export type ServerPlan = z.infer<typeof serverPlan>;
 export type ServerPlanOf<Circuit extends ServerPlan['circuit']> = Extract<ServerPlan, { circuit: Circuit }>;

@@ -6,9 +6,10 @@ import { scaleFeatures } from '../../core/plan/ranges.ts';
 import type { BlockCodec, CodecOptions } from './block-codec.ts';
 
 /** The records packing on the client: slot r of ciphertext j holds feature j of record r. */
-export function recordsCodec(he: HeContext, plan: ClientPlanOf<'affine-records'>, options: CodecOptions): BlockCodec {
+export function recordsCodec(he: HeContext, plan: ClientPlanOf<'affine-records' | 'network-records'>, options: CodecOptions): BlockCodec {
   const encoder = new he.seal.CKKSEncoder(he.context);
   const { inputs, outputs, blockRecords } = plan;
+  const scoreScale = plan.circuit === 'affine-records' ? 2 ** plan.logScoreScale : plan.resultScale;
   const encryptFeature = (slots: Float64Array): Uint8Array =>
     callSeal('encrypt a feature', () => {
       using plaintext = new he.seal.Plaintext();
@@ -20,7 +21,7 @@ export function recordsCodec(he: HeContext, plan: ClientPlanOf<'affine-records'>
     using ciphertext = loadCiphertext(he, bytes);
     return callSeal('decrypt a result', () => {
       // The plan's scale, not the one that the server wrote.
-      ciphertext.setScale(2 ** plan.logScoreScale);
+      ciphertext.setScale(scoreScale);
       using plaintext = new he.seal.Plaintext();
       options.decryptor.decrypt(ciphertext, plaintext);
       return encoder.decodeFloat64(plaintext) as Float64Array;

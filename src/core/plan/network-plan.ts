@@ -1,0 +1,35 @@
+import * as z from 'zod';
+
+/** A run of numbers in tensors.bin, as in plan.ts. */
+const tensor = z.strictObject({ offset: z.int().nonnegative(), length: z.int().nonnegative() });
+
+/** a = K x + bias; then v = a (a + shift) where there is a shift. The matrix lies in compressed rows (rowStart, columnIndex, values). */
+export const networkLayer = z.strictObject({
+  rows: z.int().positive(),
+  columns: z.int().positive(),
+  rowStart: tensor,
+  columnIndex: tensor,
+  values: tensor,
+  bias: tensor,
+  shift: tensor.exactOptional(),
+});
+export type NetworkLayerRef = z.infer<typeof networkLayer>;
+
+/** Beyond the base, the client's side of a network's plan. */
+export const networkClient = {
+  /** log2 of the scale of an encrypted feature. */
+  logScale: z.int().positive(),
+  /** score = slot of the result / resultScale. */
+  resultScale: z.number().positive(),
+  /** Some activation is approximated: agreement is promised, closeness of scores is not. */
+  approximate: z.boolean(),
+};
+
+/** Beyond the base, the server's side. */
+export const networkServer = {
+  logScale: z.int().positive(),
+  /** Products are relinearized and rescaled. */
+  rescale: z.boolean(),
+  /** Standard deviation of the noise that drowns the computation's own, in a slot of the result before the scale. */
+  floodDeviation: z.number().nonnegative(),
+};

@@ -1,0 +1,189 @@
+import type { PlanMode } from '../artifact/outcomes.ts';
+import { AppError } from '../error.ts';
+import type { AffineChain } from '../model/ir.ts';
+import { measureAgreement } from '../table/accuracy.ts';
+import { fitActivations, type FittedNetwork } from './activations.ts';
+import type { BodyRequest, PlannedBody, PlannedMode } from './body-planner.ts';
+import { flatLevels, networkMagnitudes, noiseDeviation, rescaledLevels, zeroSlotDeviation, type Levels } from './levels.ts';
+import type { NetworkLayerRef } from './network-plan.ts';
+import { polynomialScores, scaleFirstLayer } from './network.ts';
+import { dataModulusBits, type ParameterSet } from './parameters.ts';
+import { publicKeyAlone } from './plan.ts';
+import { scaleFeatures } from './ranges.ts';
+import { roundNetwork, roundedScores, type RoundedNetwork } from './rounding.ts';
+import type { TensorWriter } from './tensors.ts';
+
+/** A bound on every score error together: a normal deviate beyond it has probability 1e-23. */
+const boundDeviations = 10;
+const canariesPerBlock = 6;
+/** Share of the tolerance that weights rounded to few bits, noise and flooding may each use up. */
+const share = 0.25;
+
+/** @throws {AppError} plan.impossible, plan.not-proven */
+export function planNetwork(request: BodyRequest<AffineChain>): PlannedBody {
+  const prepared = prepare(request);
+  const plans: PlannedMode[] = [];
+  if (request.modes.includes('throughput')) plans.push(planRecords(request, prepared, 'throughput'));
+  if (plans.length === 0) throw new AppError('plan.impossible', 'No plan for latency.');
+  return { plans, candidates: plans.map(({ client }) => candidateOf(client)) };
+}
+
+/** What every packing starts from. */
+export interface PreparedNetwork {
+  readonly fitted: FittedNetwork;
+  readonly rounded: RoundedNetwork;
+  /** Scaled, rows x inputs. */
+  readonly calibration: Float64Array;
+  readonly canaries: Float64Array;
+  /** Largest deviation that a score's noise may have. */
+  readonly tolerance: number;
+}
+
+function prepare(request: BodyRequest<AffineChain>): PreparedNetwork {
+  const calibration = scaleFeatures(request.calibration, request.ranges);
+  const canaries = scaleFeatures(request.canaries, request.ranges);
+  const chain = scaleFirstLayer(request.body, request.ranges);
+  const { task, rows, maxError, scoreScale, minAgreement } = request;
+  const fitted = fitActivations({ chain, task, calibration, rows, maxError, typicalScore: scoreScale });
+  const worst = fitted.fits.find((fit) => fit.agreement < minAgreement);
+  if (worst !== undefined) throw disagreement(worst, minAgreement);
+  const rounded = chooseRounding(request, fitted, calibration);
+  return { fitted, rounded, calibration, canaries, tolerance: (fitted.approximate ? Math.max(maxError, 0.01) : maxError) * scoreScale * share };
+}
+
+function disagreement(fit: FittedNetwork['fits'][number], minAgreement: number): AppError {
+  const { layer, agreement, agreementLowerBound } = fit;
+  return new AppError(
+    'plan.not-proven',
+    `With the activation ${layer} as a polynomial the network agrees with the model on ${percent(agreement)} of the calibration rows (at least ${percent(agreementLowerBound)} at 95 % confidence), not on ${percent(minAgreement)}.`,
+    { hint: `Allow --min-agreement ${String(Math.floor(agreement * 100) / 100)}, give more calibration rows, or train with polynomial activations (x * x).` },
+  );
+}
+
+function percent(value: number): string {
+  return `${(100 * value).toFixed(1)} %`;
+}
+
+/** The fewest bits that keep scores (exact activations) or labels (approximated ones). */
+function chooseRounding(request: BodyRequest<AffineChain>, fitted: FittedNetwork, calibration: Float64Array): RoundedNetwork {
+  const { task, rows, maxError, scoreScale } = request;
+  const clear = polynomialScores(fitted.network, calibration, rows);
+  const allowed = fitted.approximate ? 0.02 : maxError * 2 * share;
+  let rounded: RoundedNetwork | undefined;
+  for (let hidden = 6; hidden <= 16; hidden += 1) {
+    rounded = roundNetwork(fitted.network, calibration, { hidden, last: hidden + 5 });
+    const agreement = measureAgreement(task, { clear, other: roundedScores(rounded, calibration), rows }, { maxError, typicalScore: scoreScale });
+    if (agreement.maxError <= allowed) return rounded;
+  }
+  if (rounded === undefined) throw new RangeError('no rounding was tried');
+  return rounded;
+}
+
+function planRecords(request: BodyRequest<AffineChain>, prepared: PreparedNetwork, mode: PlanMode): PlannedMode {
+  const levels = chooseLevels(prepared, request);
+  const { rounded, canaries, fitted, tolerance } = prepared;
+  const { parameters, logScale, rescale } = levels;
+  const noise = noiseDeviation(rounded, levels, someRows(prepared));
+  const flood = Math.max(0, tolerance / 4);
+  const blockRecords = parameters.polyModulusDegree / 2;
+  const base = { circuit: 'network-records' as const, mode, parameters, inputs: rounded.inputs, outputs: rounded.outputs, blockRecords, blocksPerQuery: 1, logScale };
+  const layers = rounded.layers.map((layer) => writeLayer(layer, request.tensors));
+  const floodDeviation = (flood / rounded.step) * levels.resultScale;
+  return {
+    client: {
+      ...base,
+      evaluationKeys: rescale ? { relinearization: true, galoisSteps: [] } : publicKeyAlone,
+      canariesPerBlock,
+      errorBound: boundDeviations * Math.hypot(noise, flood),
+      estimate: estimateRecords(rounded, parameters),
+      resultScale: levels.resultScale / rounded.step,
+      approximate: fitted.approximate,
+    },
+    server: { ...base, layers, rescale, floodDeviation: floodDeviation < zeroSlotDeviation(levels) ? 0 : floodDeviation },
+    canaryScores: roundedScores(rounded, canaries),
+  };
+}
+
+/** Rows that noise is predicted on: the canaries, whose error bound it is, and some calibration rows. */
+function someRows({ calibration, canaries, rounded }: PreparedNetwork): Float64Array {
+  const rows = new Float64Array(48 * rounded.inputs);
+  rows.set(canaries.subarray(0, 32 * rounded.inputs));
+  rows.set(calibration.subarray(0, Math.min(calibration.length, 16 * rounded.inputs)), Math.min(canaries.length, 32 * rounded.inputs));
+  return rows;
+}
+
+/** The shortest chain whose noise stays within the tolerance, with the most headroom that it allows. */
+function chooseLevels(prepared: PreparedNetwork, request: BodyRequest<AffineChain>): Levels {
+  const { rounded, tolerance } = prepared;
+  const magnitudes = networkMagnitudes(rounded, joined(prepared.calibration, prepared.canaries));
+  const rows = someRows(prepared);
+  for (const levels of candidateLevels(magnitudes)) {
+    if (noiseDeviation(rounded, levels, rows) * boundDeviations <= 4 * tolerance) return levels;
+  }
+  const last = request.body.layers.findLast((layer) => layer.kind === 'activation');
+  throw new AppError(
+    'plan.impossible',
+    `${String(magnitudes.products.length)} activations do not fit: up to ${last?.name ?? 'the last one'} the network needs more than the 430 bits of modulus that N = 16384 allows at 128-bit security.`,
+    { hint: 'Use fewer activation layers, narrower layers, or standardized features.' },
+  );
+}
+
+function* candidateLevels(magnitudes: ReturnType<typeof networkMagnitudes>): Generator<Levels> {
+  for (const headroom of [4, 3, 2, 1.5]) {
+    const levels = flatLevels(magnitudes, headroom);
+    if (levels !== undefined) yield levels;
+  }
+  for (const degree of [8192, 16384] as const) {
+    for (const headroom of [3, 2, 1.5, 1]) {
+      for (const kept of [32, 30, 28, 26, 24, 22]) {
+        const levels = rescaledLevels(magnitudes, { degree, kept, headroom });
+        if (levels !== undefined) yield levels;
+      }
+    }
+  }
+}
+
+function writeLayer(layer: RoundedNetwork['layers'][number], tensors: TensorWriter): NetworkLayerRef {
+  const { rows, columns, rowStart, columnIndex, values } = layer.matrix;
+  return {
+    rows,
+    columns,
+    rowStart: tensors.add(Float64Array.from(rowStart)),
+    columnIndex: tensors.add(Float64Array.from(columnIndex)),
+    values: tensors.add(values),
+    bias: tensors.add(layer.bias),
+    ...(layer.shift === undefined ? {} : { shift: tensors.add(layer.shift) }),
+  };
+}
+
+/** Milliseconds at N = 4096 with two data primes; all grow with N times primes, key switching with the square of the primes. */
+const costMs = { encrypt: 1, load: 0.35, addition: 0.011, product: 0.35, relinearize: 2.5, rescale: 0.4, result: 12 };
+
+function estimateRecords(network: RoundedNetwork, parameters: ParameterSet): { blockSeconds: number; queryBytes: number; resultBytes: number } {
+  const primes = parameters.coeffModulusBits.length - 1;
+  const deep = network.layers.length > 2;
+  const size = (parameters.polyModulusDegree / 4096) * (primes / 2);
+  const additions = network.layers.reduce((sum, { matrix }) => sum + matrix.values.length * 1.5, 0);
+  const units = network.layers.slice(0, -1).reduce((sum, { matrix }) => sum + matrix.rows, 0);
+  const unit = costMs.product + (deep ? costMs.relinearize * (primes / 2) + costMs.rescale : 0);
+  const ms = network.inputs * (costMs.encrypt + costMs.load) + additions * costMs.addition + units * unit + network.outputs * costMs.result;
+  const bytes = (parameters.polyModulusDegree * dataModulusBits(parameters)) / 8;
+  return {
+    blockSeconds: (ms * size) / 1000,
+    queryBytes: Math.ceil(network.inputs * bytes * 1.05),
+    resultBytes: Math.ceil(network.outputs * bytes * (deep ? 2 / primes : 3)),
+  };
+}
+
+function candidateOf(client: PlannedMode['client']): PlannedBody['candidates'][number] {
+  const { mode, circuit, parameters, estimate, blockRecords, canariesPerBlock: canaries, errorBound } = client;
+  const recordSeconds = estimate.blockSeconds / Math.max(1, blockRecords - canaries);
+  return { mode, circuit, parameters: parameters.id, predicted: { ...estimate, recordSeconds, scoreDeviation: errorBound / boundDeviations } };
+}
+
+function joined(a: Float64Array, b: Float64Array): Float64Array {
+  const both = new Float64Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}

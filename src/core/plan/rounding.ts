@@ -1,0 +1,154 @@
+import type { SparseMatrix } from '../model/ir.ts';
+import { preActivations, type PolynomialLayer, type PolynomialNetwork } from './network.ts';
+
+/**
+ * A layer in the units of its ciphertexts: a = K x + bias with small integers K, then v = a (a + shift), a unit each; the last layer has no
+ * shift. The factors that rounding takes out of a row are folded into the layer behind it.
+ */
+export interface RoundedLayer {
+  readonly name: string;
+  /** Integers. */
+  readonly matrix: SparseMatrix;
+  readonly bias: Float64Array;
+  readonly shift?: Float64Array;
+}
+
+export interface RoundedNetwork {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly layers: readonly RoundedLayer[];
+  /** score = what the last layer gives times this power of two. */
+  readonly step: number;
+}
+
+export interface RoundingBits {
+  /** Bits of a weight of a hidden layer, the sign among them; each row has a step of its own. */
+  readonly hidden: number;
+  /** Bits of a weight of the last layer, all rows at one step. */
+  readonly last: number;
+}
+
+/**
+ * Rounds the weights. Biases make up for the error at the calibration rows' mean, so that what is left is proportional to a row's distance
+ * from it.
+ * @param calibration rows x inputs
+ */
+export function roundNetwork(network: PolynomialNetwork, calibration: Float64Array, bits: RoundingBits): RoundedNetwork {
+  const layers: RoundedLayer[] = [];
+  let [x, carried] = [calibration, identityCarry(network.inputs)];
+  for (const layer of network.layers) {
+    const folded = foldCarry(layer, carried);
+    const mean = columnMeans(x, folded.matrix.columns);
+    const rounded = roundLayer(folded, mean, bits);
+    layers.push(rounded.layer);
+    if (layer.polynomials === undefined) return { inputs: network.inputs, outputs: network.outputs, layers, step: rounded.steps[0] ?? 1 };
+    carried = carryOf(layer, rounded);
+    x = applyRoundedLayer(rounded.layer, x);
+  }
+  throw new TypeError('a network ends with an affine map');
+}
+
+/** The scores that the circuit computes, but for its noise. */
+export function roundedScores(network: RoundedNetwork, features: Float64Array): Float64Array {
+  let x = features;
+  for (const layer of network.layers) x = applyRoundedLayer(layer, x);
+  return x.map((value) => value * network.step);
+}
+
+/** @param x any number of rows (borrowed) */
+export function applyRoundedLayer(layer: RoundedLayer, x: Float64Array): Float64Array {
+  const a = preActivations(layer, x);
+  const { shift } = layer;
+  if (shift === undefined) return a;
+  return a.map((value, index) => value * (value + (shift[index % shift.length] ?? 0)));
+}
+
+/** How the values in ciphertexts stand to the network's: hidden = factor v + offset. */
+interface Carry {
+  readonly factor: Float64Array;
+  readonly offset: Float64Array;
+}
+
+function identityCarry(inputs: number): Carry {
+  return { factor: new Float64Array(inputs).fill(1), offset: new Float64Array(inputs) };
+}
+
+/** p(u) = c2 u (u + c1 / c2) + c0 and a = u / step: hidden = c2 step² v + c0. A unit that no longer varies is all offset. */
+function carryOf(layer: PolynomialLayer, { layer: rounded, steps }: RoundedRows): Carry {
+  const { c0, c1, c2 } = layer.polynomials ?? { c0: new Float64Array(0), c1: new Float64Array(0), c2: new Float64Array(0) };
+  const factor = c2.map((value, unit) => (isConstant(rounded, unit) ? 0 : value * (steps[unit] ?? 1) ** 2));
+  const offset = c0.map((value, unit) => {
+    if (!isConstant(rounded, unit)) return value;
+    const u = (rounded.bias[unit] ?? 0) * (steps[unit] ?? 1);
+    return value + u * ((c1[unit] ?? 0) + u * (c2[unit] ?? 0));
+  });
+  return { factor, offset };
+}
+
+function isConstant({ matrix: { rowStart } }: RoundedLayer, unit: number): boolean {
+  return rowStart[unit] === rowStart[unit + 1];
+}
+
+function foldCarry(layer: PolynomialLayer, { factor, offset }: Carry): PolynomialLayer {
+  const bias = preActivations(layer, offset);
+  const values = layer.matrix.values.map((value, entry) => value * (factor[layer.matrix.columnIndex[entry] ?? 0] ?? 0));
+  return { ...layer, matrix: { ...layer.matrix, values }, bias };
+}
+
+interface RoundedRows {
+  readonly layer: RoundedLayer;
+  /** u = step a, a row each. */
+  readonly steps: Float64Array;
+}
+
+function roundLayer(layer: PolynomialLayer, mean: Float64Array, bits: RoundingBits): RoundedRows {
+  const { name, matrix, polynomials } = layer;
+  const steps = polynomials === undefined ? commonStep(matrix, bits.last) : rowSteps(matrix, bits.hidden);
+  const { rows, columns, rowStart } = matrix;
+  const columnIndex = new Uint32Array(matrix.values.length);
+  const values = new Float64Array(matrix.values.length);
+  const starts = new Uint32Array(rows + 1);
+  const bias = new Float64Array(rows);
+  let count = 0;
+  for (let row = 0; row < rows; row += 1) {
+    const step = steps[row] ?? 1;
+    bias[row] = (layer.bias[row] ?? 0) / step;
+    for (let entry = rowStart[row] ?? 0; entry < (rowStart[row + 1] ?? 0); entry += 1) {
+      const column = matrix.columnIndex[entry] ?? 0;
+      const weight = (matrix.values[entry] ?? 0) / step;
+      const integer = Math.round(weight);
+      bias[row] = (bias[row] ?? 0) + (weight - integer) * (mean[column] ?? 0);
+      if (integer === 0) continue;
+      columnIndex[count] = column;
+      values[count] = integer;
+      count += 1;
+    }
+    starts[row + 1] = count;
+  }
+  const rounded = { rows, columns, rowStart: starts, columnIndex: columnIndex.slice(0, count), values: values.slice(0, count) };
+  const shift = polynomials?.c1.map((c1, unit) => (polynomials.c2[unit] === 0 ? 0 : c1 / (polynomials.c2[unit] ?? 1) / (steps[unit] ?? 1)));
+  return { layer: { name, matrix: rounded, bias, ...(shift === undefined ? {} : { shift }) }, steps };
+}
+
+function rowSteps(matrix: SparseMatrix, bits: number): Float64Array {
+  return Float64Array.from({ length: matrix.rows }, (_, row) => {
+    let largest = 0;
+    for (let entry = matrix.rowStart[row] ?? 0; entry < (matrix.rowStart[row + 1] ?? 0); entry += 1) {
+      largest = Math.max(largest, Math.abs(matrix.values[entry] ?? 0));
+    }
+    return (largest || 1) / (2 ** (bits - 1) - 1);
+  });
+}
+
+/** A power of two: it is public, since the client multiplies by it, and so tells nothing but the weights' order of magnitude. */
+function commonStep(matrix: SparseMatrix, bits: number): Float64Array {
+  const largest = matrix.values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
+  return new Float64Array(matrix.rows).fill(2 ** Math.ceil(Math.log2(largest / (2 ** (bits - 1) - 1))));
+}
+
+function columnMeans(x: Float64Array, columns: number): Float64Array {
+  const mean = new Float64Array(columns);
+  const rows = x.length / columns;
+  for (const [index, value] of x.entries()) mean[index % columns] = (mean[index % columns] ?? 0) + value / rows;
+  return mean;
+}
