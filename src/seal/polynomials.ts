@@ -9,6 +9,8 @@ import { callSeal } from './library.ts';
 export interface PolynomialCodec {
   /** The plaintext modulus t. */
   readonly modulus: number;
+  /** N. */
+  readonly degree: number;
   /** @param coefficients N integers in (-t, t), |t| < 2^53. @returns owned by the caller */
   encode(coefficients: Float64Array): Plaintext;
   /** @param plaintext borrowed. @returns N integers in (-t/2, t/2] */
@@ -18,6 +20,7 @@ export interface PolynomialCodec {
 const wordBytes = 8;
 const twoTo32 = 2 ** 32;
 
+/** The codec of one context; it borrows the context. */
 export function polynomialCodec(he: HeContext): PolynomialCodec {
   const { seal, context, parameters } = he;
   const degree = parameters.polyModulusDegree;
@@ -26,6 +29,7 @@ export function polynomialCodec(he: HeContext): PolynomialCodec {
   const headBytes = template.length - degree * wordBytes;
   return {
     modulus,
+    degree,
     encode: (coefficients) => {
       // Two halves a word: BigInt would cost more than the encryption. WebAssembly and all its hosts are little-endian.
       const halves = new Uint32Array(2 * degree);

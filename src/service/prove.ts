@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { ClientDeployment, ServerDeployment } from '../core/artifact/deployment.ts';
-import type { PlanMode, PlanOutcome } from '../core/artifact/outcomes.ts';
+import type { PlanOutcome } from '../core/artifact/outcomes.ts';
 import { AppError } from '../core/error.ts';
 import { clearScores } from '../core/model/score.ts';
 import type { Model } from '../core/model/ir.ts';

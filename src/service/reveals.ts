@@ -15,10 +15,18 @@ export function revealsOf(document: ClientDocument): string[] {
     reveals.push('the categories of text columns');
   if (task.kind === 'classification') reveals.push('the class labels');
   reveals.push(`the scores of ${String(document.canaryPool)} synthetic records (canaries)`);
+  for (const edges of new Set(plans.map(edgesOf))) {
+    if (edges === 'listed') reveals.push('the set of distinct (feature, threshold) pairs of the trees');
+    if (edges === 'grid') reveals.push('of the trees no split: how fine a grid they agree on, and something of their depth');
+  }
   if (plans.some((plan) => plan.circuit.startsWith('affine'))) {
     reveals.push(
       'to those who also get scores: the weights of a linear model, which as many scores as weights determine',
     );
   }
   return reveals;
+}
+
+function edgesOf(plan: ClientDocument['plans'][number]): 'grid' | 'listed' | undefined {
+  return plan.circuit === 'trees-records' ? plan.thermometer.edges.kind : undefined;
 }

@@ -1,5 +1,5 @@
 import type { PlanMode } from '../artifact/outcomes.ts';
-import type { Body, Task } from '../model/ir.ts';
+import type { Body, Feature, Task } from '../model/ir.ts';
 import type { PlannedRanges } from '../table/range.ts';
 import type { ClientPlan, ServerPlan } from './plan.ts';
 import type { TensorWriter } from './tensors.ts';
@@ -8,6 +8,8 @@ import type { TensorWriter } from './tensors.ts';
 export interface BodyRequest<Kind extends Body = Body> {
   readonly body: Kind;
   readonly task: Task;
+  /** What each feature is made of. */
+  readonly features: readonly Feature[];
   readonly ranges: PlannedRanges;
   /** rows x features, preprocessed. */
   readonly calibration: Float64Array;

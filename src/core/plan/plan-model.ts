@@ -1,6 +1,5 @@
 import type { ClientDocument, ServerDocument } from '../artifact/deployment.ts';
 import type { PlanMode } from '../artifact/outcomes.ts';
-import { AppError } from '../error.ts';
 import type { Model } from '../model/ir.ts';
 import { clearScores } from '../model/score.ts';
 import { typicalScore } from '../table/accuracy.ts';
@@ -10,6 +9,7 @@ import { planNetwork } from './network-planner.ts';
 import { planLinear } from './linear-planner.ts';
 import { syntheticRows } from './ranges.ts';
 import { tensorWriter } from './tensors.ts';
+import { planTrees } from './tree-planner.ts';
 
 export interface PlanRequest {
   /** Columns named. */
@@ -45,7 +45,7 @@ export function planModel(request: PlanRequest): PlannedDeployment {
   const scoreScale = typicalScore(scores, rows) || 1;
   const canaries = syntheticRows(canaryPool, ranges, 1);
   const tensors = tensorWriter();
-  const planned = planBody({ ...request, ...model, ranges, scores, scoreScale, canaries, tensors });
+  const planned = planBody({ ...request, ...model, features: model.preprocessing.features, ranges, scores, scoreScale, canaries, tensors });
   const { plans } = planned;
   return {
     client: clientDocument(model, { ranges, scoreScale, plans: plans.map((plan) => plan.client) }),
@@ -61,7 +61,7 @@ export function planModel(request: PlanRequest): PlannedDeployment {
 function planBody(request: BodyRequest): PlannedBody {
   const { body } = request;
   if (body.kind === 'tree-ensemble')
-    throw new AppError('model.unsupported', 'Tree ensembles cannot be planned yet; linear models can.');
+    return planTrees({ ...request, body });
   if (body.layers.length > 1) return planNetwork({ ...request, body });
   return planLinear({ ...request, body });
 }

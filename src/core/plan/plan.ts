@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { planMode } from '../artifact/outcomes.ts';
 import { networkClient, networkLayer, networkServer } from './network-plan.ts';
 import { parameterSet } from './parameters.ts';
+import { thermometerSpec } from './thermometer.ts';
 
 const count = z.int().nonnegative();
 const positive = z.int().positive();
@@ -71,6 +72,13 @@ export const clientPlan = z.discriminatedUnion('circuit', [
     logScoreScale: positive,
   }),
   z.strictObject({ ...clientBase, ...networkClient, circuit: z.literal('network-records') }),
+  z.strictObject({
+    ...clientBase,
+    circuit: z.literal('trees-records'),
+    thermometer: thermometerSpec,
+    /** score = decrypted integer / 2^scoreBits. */
+    scoreBits: z.int(),
+  }),
 ]);
 export type ClientPlan = z.infer<typeof clientPlan>;
 export type ClientPlanOf<Circuit extends ClientPlan['circuit']> = Extract<ClientPlan, { circuit: Circuit }>;
@@ -95,10 +103,20 @@ export const serverPlan = z.discriminatedUnion('circuit', [
     bias: tensorRef,
   }),
   z.strictObject({ ...planBase, ...networkServer, circuit: z.literal('network-records'), layers: z.array(networkLayer).min(2) }),
+  z.strictObject({
+    ...planBase,
+    circuit: z.literal('trees-records'),
+    /** Bits of a record, one ciphertext each. */
+    bits: positive,
+    /** See writeTrees in tree-bits.ts; leaves and base are integers. */
+    trees: tensorRef,
+    base: tensorRef,
+  }),
 ]);
 export type ServerPlan = z.infer<typeof serverPlan>;
 export type ServerPlanOf<Circuit extends ServerPlan['circuit']> = Extract<ServerPlan, { circuit: Circuit }>;
 
+/** The packing behind a circuit, as people name it. */
 export function packingOf(plan: Pick<ClientPlan, 'circuit'>): 'coefficients' | 'records' {
   return plan.circuit === 'affine-coefficients' ? 'coefficients' : 'records';
 }
@@ -108,6 +126,7 @@ export function blockCapacity(plan: ClientPlan): number {
   return plan.blockRecords - plan.canariesPerBlock;
 }
 
+/** Most records of the user in one query. */
 export function queryCapacity(plan: ClientPlan): number {
   return blockCapacity(plan) * plan.blocksPerQuery;
 }

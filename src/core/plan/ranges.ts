@@ -23,6 +23,15 @@ export function syntheticRows(rows: number, ranges: PlannedRanges, seed: number)
   });
 }
 
+/** Rows between two calibration rows, nearer to one: likelier records than uniform ones. As many as there are calibration rows. */
+export function blendedRows(calibration: Float64Array, inputs: number): Float64Array {
+  const rows = calibration.length / inputs;
+  return calibration.map((value, index) => {
+    const other = (Math.floor(index / inputs) * 7 + 3) % rows;
+    return 0.9 * value + 0.1 * (calibration[other * inputs + (index % inputs)] ?? 0);
+  });
+}
+
 /** A small deterministic generator (Weyl sequence with the mixer of SplitMix32); not for secrets. */
 export function weylWords(seed: number): RandomWords {
   let state = seed >>> 0;

@@ -8,13 +8,14 @@ import { AppError } from '../../core/error.ts';
 import { blockShapes, drawBlock, type RandomWords, type Slot } from '../../core/plan/canaries.ts';
 import type { ClientPlan } from '../../core/plan/plan.ts';
 import type { PlannedRanges } from '../../core/table/range.ts';
-import { makeContext } from '../context.ts';
+import { makeContext, type HeContext } from '../context.ts';
 import { sha256 } from '../digest.ts';
 import { joinFrames, splitFrames } from '../frames.ts';
 import type { Seal } from '../library.ts';
-import type { BlockCodec } from './block-codec.ts';
+import type { BlockCodec, CodecOptions } from './block-codec.ts';
 import { coefficientsCodec } from './coefficients-codec.ts';
 import { recordsCodec } from './records-codec.ts';
+import { treeRecordsCodec } from './tree-records-codec.ts';
 
 /** Secret keys of one key set by parameter set, as SEAL saves them, and the secret that canary slots are derived from. */
 export interface KeySetSecrets {
@@ -59,6 +60,7 @@ export interface SecretSession extends Disposable {
   decryptResult(bytes: Uint8Array, expected: { readonly file: string; readonly digest?: string }): DecryptedResult;
 }
 
+/** Opens a deployment with a key set; contexts and keys are made when a plan is first used. */
 export function openSecretSession(seal: Seal, deployment: ClientDeployment, secrets: KeySetSecrets): SecretSession {
   const codecs = new Map<PlanMode, OpenCodec>();
   const { center, radius } = deployment.document.ranges;
@@ -70,59 +72,82 @@ export function openSecretSession(seal: Seal, deployment: ClientDeployment, secr
     codecs.set(mode, opened);
     return opened;
   };
+  const opened: Opened = { deployment, secrets, ranges, codecOf };
   return {
-    encryptQuery: (identity, features, options) => {
-      const started = performance.now();
-      const { codec, plan } = codecOf(identity.mode);
-      const blocks = drawSlots(deployment, plan, { identity, secrets });
-      const sections = blocks.map((slots, index) => ({
-        name: `block-${String(index)}`,
-        bytes: joinFrames(
-          codec.encrypt(fillBlock(slots, { features, canaries: deployment.canaries, empty: ranges.center })),
-        ),
-      }));
-      const hashed = sections.map((section) => ({ ...section, sha256: sha256(section.bytes) }));
-      const { mode, ...rest } = identity;
-      const header = {
-        format: 'sealpoint.query',
-        version: 1,
-        deployment: deployment.id,
-        plan: mode,
-        key: secrets.key,
-        ...rest,
-        ...(options.evaluationKeys === undefined ? {} : { evaluationKeys: options.evaluationKeys }),
-      };
-      const query = encodeContainer(header, hashed, sha256);
-      return { query, digest: queryDigest(hashed, sha256), seconds: (performance.now() - started) / 1000 };
-    },
-    decryptResult: (bytes, expected) => {
-      const started = performance.now();
-      const { header, sections } = readArtifact('sealpoint.result', bytes, expected.file);
-      checkIds(header, { deployment: deployment.id, key: secrets.key }, expected);
-      const { codec, plan } = codecOf(header.plan);
-      const identity = { mode: header.plan, job: header.job, index: header.index, records: header.records };
-      const blocks = drawSlots(deployment, plan, { identity, secrets });
-      if (blocks.length !== sections.length) {
-        throw new AppError('artifact.altered', 'The result does not have as many blocks as its query.', {
-          file: expected.file,
-        });
-      }
-      const scores = new Float64Array(header.records * plan.outputs);
-      let canaries = 0;
-      for (const [index, slots] of blocks.entries()) {
-        const [entry, section] = [header.sections[index], sections[index]];
-        if (entry === undefined || section === undefined) continue;
-        verifySection(entry, section, { sha256, file: expected.file });
-        const decrypted = codec.decrypt(splitFrames(section, codec.resultCiphertexts));
-        canaries += verifyCanaries(slots, decrypted, { plan, deployment, file: expected.file });
-        copyScores(slots, decrypted, { scores, outputs: plan.outputs });
-      }
-      return { header, scores, canaries, seconds: (performance.now() - started) / 1000 };
-    },
+    encryptQuery: (identity, features, options) => encryptQuery(opened, { identity, features }, options),
+    decryptResult: (bytes, expected) => decryptResult(opened, bytes, expected),
     [Symbol.dispose]: () => {
       for (const { close } of codecs.values()) close();
     },
   };
+}
+
+/** What both directions of a session work with. */
+interface Opened {
+  readonly deployment: ClientDeployment;
+  readonly secrets: KeySetSecrets;
+  readonly ranges: PlannedRanges;
+  readonly codecOf: (mode: PlanMode) => OpenCodec;
+}
+
+function encryptQuery(
+  opened: Opened,
+  { identity, features }: { readonly identity: QueryIdentity; readonly features: Float64Array },
+  options: { readonly evaluationKeys?: string },
+): EncryptedQuery {
+  const { deployment, secrets, ranges } = opened;
+  const started = performance.now();
+  const { codec, plan } = opened.codecOf(identity.mode);
+  const blocks = drawSlots(deployment, plan, { identity, secrets });
+  const sections = blocks.map((slots, index) => ({
+    name: `block-${String(index)}`,
+    bytes: joinFrames(
+      codec.encrypt(fillBlock(slots, { features, canaries: deployment.canaries, empty: ranges.center })),
+    ),
+  }));
+  const hashed = sections.map((section) => ({ ...section, sha256: sha256(section.bytes) }));
+  const { mode, ...rest } = identity;
+  const header = {
+    format: 'sealpoint.query',
+    version: 1,
+    deployment: deployment.id,
+    plan: mode,
+    key: secrets.key,
+    ...rest,
+    ...(options.evaluationKeys === undefined ? {} : { evaluationKeys: options.evaluationKeys }),
+  };
+  const query = encodeContainer(header, hashed, sha256);
+  return { query, digest: queryDigest(hashed, sha256), seconds: (performance.now() - started) / 1000 };
+}
+
+function decryptResult(
+  opened: Opened,
+  bytes: Uint8Array,
+  expected: { readonly file: string; readonly digest?: string },
+): DecryptedResult {
+  const { deployment, secrets } = opened;
+  const started = performance.now();
+  const { header, sections } = readArtifact('sealpoint.result', bytes, expected.file);
+  checkIds(header, { deployment: deployment.id, key: secrets.key }, expected);
+  const { codec, plan } = opened.codecOf(header.plan);
+  const identity = { mode: header.plan, job: header.job, index: header.index, records: header.records };
+  const blocks = drawSlots(deployment, plan, { identity, secrets });
+  if (blocks.length !== sections.length) {
+    throw new AppError('artifact.altered', 'The result does not have as many blocks as its query.', {
+      file: expected.file,
+    });
+  }
+  const scores = new Float64Array(header.records * plan.outputs);
+  let canaries = 0;
+  for (const [index, slots] of blocks.entries()) {
+    const [entry, section] = [header.sections[index], sections[index]];
+    if (entry === undefined || section === undefined) continue;
+    verifySection(entry, section, { sha256, file: expected.file });
+    const decrypted = codec.decrypt(splitFrames(section, codec.resultCiphertexts));
+    canaries += verifyCanaries(slots, decrypted, { plan, deployment, file: expected.file });
+    copyScores(slots, decrypted, { scores, outputs: plan.outputs });
+  }
+  return { header, scores, canaries, seconds: (performance.now() - started) / 1000 };
 }
 
 interface OpenCodec {
@@ -156,9 +181,7 @@ function openCodec(
   const encryptor = unwind.use(new seal.Encryptor(he.context, publicKey, secretKey));
   const decryptor = unwind.use(new seal.Decryptor(he.context, secretKey));
   const borrowed = { encryptor, decryptor, ranges: options.ranges };
-  const codec = unwind.use(
-    plan.circuit === 'affine-coefficients' ? coefficientsCodec(he, plan, borrowed) : recordsCodec(he, plan, borrowed),
-  );
+  const codec = unwind.use(codecOf(he, plan, borrowed));
   const owned = unwind.move();
   return {
     codec,
@@ -167,6 +190,11 @@ function openCodec(
       owned.dispose();
     },
   };
+}
+
+function codecOf(he: HeContext, plan: ClientPlan, borrowed: CodecOptions): BlockCodec {
+  if (plan.circuit === 'affine-coefficients') return coefficientsCodec(he, plan, borrowed);
+  return plan.circuit === 'trees-records' ? treeRecordsCodec(he, plan, borrowed) : recordsCodec(he, plan, borrowed);
 }
 
 function planOf(deployment: ClientDeployment, mode: PlanMode): ClientPlan {

@@ -12,6 +12,7 @@ import { coefficientsCircuit } from './coefficients-circuit.ts';
 import { loadEvaluationKeys, type EvaluationKeySet } from './evaluation-keys.ts';
 import { networkRecordsCircuit } from './network-records-circuit.ts';
 import { recordsCircuit } from './records-circuit.ts';
+import { treeRecordsCircuit } from './tree-records-circuit.ts';
 
 export interface BlockRequest {
   readonly mode: PlanMode;
@@ -35,6 +36,7 @@ export interface ServerSession extends Disposable {
 /** Parsed evaluation keys kept a thread; the least recently used go first. */
 const keptKeySets = 8;
 
+/** Opens a deployment; weights are encoded when a plan is first used, evaluation keys kept by key id. */
 export function openServerSession(seal: Seal, deployment: ServerDeployment): ServerSession {
   const plans = new Map<PlanMode, { readonly he: HeContext; readonly circuit: Circuit }>();
   const keySets = new Map<string, EvaluationKeySet>();
@@ -81,6 +83,9 @@ export function openServerSession(seal: Seal, deployment: ServerDeployment): Ser
 function openCircuit(he: HeContext, plan: ServerPlan, tensors: Float64Array): Circuit {
   const tensor = (ref: TensorRef): Float64Array => tensors.subarray(ref.offset, ref.offset + ref.length);
   if (plan.circuit === 'network-records') return networkRecordsCircuit(he, plan, tensor);
+  if (plan.circuit === 'trees-records') {
+    return treeRecordsCircuit(he, plan, { trees: tensor(plan.trees), base: tensor(plan.base) });
+  }
   const values = { weights: tensor(plan.weights), bias: tensor(plan.bias) };
   return plan.circuit === 'affine-coefficients'
     ? coefficientsCircuit(he, plan, values)

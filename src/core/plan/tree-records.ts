@@ -1,0 +1,126 @@
+import { AppError } from '../error.ts';
+import { heightOf, type BitTree } from './tree-bits.ts';
+import { makeParameterSet, maxCoeffModulusBits, type ParameterSet } from './parameters.ts';
+import { zeroEncryptionDeviation } from './linear.ts';
+
+/**
+ * Trees in BGV with one slot a record, exact modulo t. A tree's value is found from below, node = b (left - right) + right, so that each
+ * inner node costs one product with a fresh bit and only the differences are relinearized. A product with a fresh bit adds little noise, and
+ * a deep modulus without switching turns out smaller than one with a switch a level (docs/adr).
+ */
+
+/** Leaf values as integers: value * 2^scoreBits. */
+export function integerLeaves(trees: readonly BitTree[], scoreBits: number): BitTree[] {
+  return trees.map((tree) => ({ ...tree, leafValues: tree.leafValues.map((value) => Math.round(value * 2 ** scoreBits) + 0) }));
+}
+
+/** The one output that a tree's leaves add to, or undefined where there are several. */
+export function soleOutput({ leafValues }: BitTree, outputs: number): number | undefined {
+  let sole: number | undefined;
+  for (const [index, value] of leafValues.entries()) {
+    const output = index % outputs;
+    if (value === 0 || output === sole) continue;
+    if (sole !== undefined) return undefined;
+    sole = output;
+  }
+  return sole ?? 0;
+}
+
+/** What evaluation costs, counted by {@link countWork}. */
+export interface RecordsWork {
+  readonly products: number;
+  readonly relinearizations: number;
+  readonly scalings: number;
+  readonly usedBits: number;
+}
+
+/** @param trees with integer leaves. @returns the operations of a block */
+export function countWork(trees: readonly BitTree[], outputs: number): RecordsWork {
+  const used = new Set<number>();
+  const roots = new Set<string>();
+  const work = { products: 0, relinearizations: outputs, scalings: 0 };
+  for (const tree of trees) {
+    for (const bit of [...tree.bit, ...tree.missing]) if (bit >= 0) used.add(bit);
+    const sole = soleOutput(tree, outputs);
+    const root = `${String(sole)}/${String(tree.bit[0])}/${String(tree.missing[0])}`;
+    for (const node of tree.bit.keys()) {
+      work.scalings += sole === undefined ? outputs : 1;
+      // Trees with one root share its product.
+      if (node === 0 && (sole === undefined || roots.has(root))) continue;
+      const height = heightOf(tree, node) + Number(sole === undefined);
+      work.products += Number(height > 1);
+      work.relinearizations += Number(height > 2);
+    }
+    roots.add(root);
+  }
+  return { ...work, usedBits: used.size };
+}
+
+/** Noise of a fresh symmetric encryption and what a product adds, in bits beside t; measured. */
+const freshNoiseBits = 4;
+const productNoiseBits = 6;
+/** A result keeps this much room between noise and modulus: beyond it decryption fails. */
+const marginBits = 9;
+/** Flooding noise exceeds that of the computation by at least as much. */
+export const floodBits = 12;
+
+/** log2 of the largest noise coefficient of a result before flooding. */
+export function recordsNoiseBits(trees: readonly BitTree[], outputs: number, plainBits: number): number {
+  const fresh = plainBits + freshNoiseBits;
+  let largest = 0;
+  for (const tree of trees) {
+    const spread = Math.log2(2 * tree.leafValues.reduce((most, value) => Math.max(most, Math.abs(value)), 1));
+    const height = heightOf(tree);
+    // Each level multiplies by a fresh bit and adds two values, up to one bit.
+    const levels = Math.max(height - 1, 0) * (fresh + productNoiseBits + 1);
+    largest = Math.max(largest, fresh + spread + 1 + levels + (soleOutput(tree, outputs) === undefined ? height : 0));
+  }
+  return largest + Math.log2(trees.length + 1) / 2 + 1;
+}
+
+/** @param scoreBits bits of a score's integer with its sign. The smallest ring whose modulus holds t and the noise. @returns undefined where none does */
+export function recordsParameters(trees: readonly BitTree[], outputs: number, scoreBits: number): ParameterSet | undefined {
+  for (const polyModulusDegree of [4096, 8192, 16384] as const) {
+    // Batching wants a prime that is 1 modulo 2N: with three bits more than that there are some.
+    const plainBits = Math.max(scoreBits, Math.log2(2 * polyModulusDegree) + 3);
+    const data = Math.ceil(recordsNoiseBits(trees, outputs, plainBits) + floodBits + marginBits);
+    const most = maxCoeffModulusBits[polyModulusDegree];
+    const primes = Math.ceil(data / 56);
+    // After the last switch, rounding noise of about t + 15 bits and the margin must fit one prime.
+    const bits = Math.max(Math.ceil(data / primes), plainBits + 15 + marginBits + 2);
+    // Relinearization noise grows with a prime over the special one, and may do so up to the noise that is there already.
+    const special = Math.min(60, most - primes * bits);
+    if (special < Math.max(20, bits - plainBits - 8) || bits > 58) continue;
+    return makeParameterSet({ scheme: 'bgv', polyModulusDegree, coeffModulusBits: [...new Array<number>(primes).fill(bits), special], plainModulusBits: plainBits });
+  }
+  return undefined;
+}
+
+/** @throws {AppError} plan.impossible naming depth and budget */
+export function tooDeep(trees: readonly BitTree[], outputs: number, plainBits: number): AppError {
+  const depth = trees.reduce((most, tree) => Math.max(most, heightOf(tree)), 0);
+  const needed = Math.ceil(recordsNoiseBits(trees, outputs, plainBits) + floodBits + marginBits);
+  return new AppError(
+    'plan.impossible',
+    `Trees of depth ${String(depth)} need a modulus of ${String(needed)} bits; N = 16384 has ${String(maxCoeffModulusBits[16384] - 20)} at 128-bit security.`,
+    { hint: 'Train shallower trees (max_depth), or allow a larger --max-error.' },
+  );
+}
+
+/**
+ * How an encryption of zero is blown up to flooding noise: plaintexts with uniform coefficients below 2^bits that it is multiplied by in
+ * turn.
+ * @returns bits of each, so that the noise is marginBits below the modulus
+ */
+export function floodFactors({ polyModulusDegree: degree, coeffModulusBits, plainModulusBits: plainBits = 0 }: ParameterSet): number[] {
+  const data = coeffModulusBits.slice(0, -1).reduce((sum, bits) => sum + bits, 0);
+  let missing = data - marginBits - 3 - plainBits - Math.log2(zeroEncryptionDeviation(degree));
+  const spread = (bits: number) => bits - 1.8 + Math.log2(degree) / 2;
+  const factors: number[] = [];
+  for (;;) {
+    const bits = Math.min(plainBits, Math.floor(missing + 1.8 - Math.log2(degree) / 2));
+    if (bits < 1) return factors;
+    factors.push(bits);
+    missing -= spread(bits);
+  }
+}

@@ -1,0 +1,287 @@
+import type { Ciphertext, Plaintext } from 'node-seal';
+import type { ServerPlanOf } from '../../core/plan/plan.ts';
+import { readTrees, type BitTree } from '../../core/plan/tree-bits.ts';
+import { soleOutput } from '../../core/plan/tree-records.ts';
+import { AppError } from '../../core/error.ts';
+import { loadCiphertext, saveCompressed } from '../ciphertexts.ts';
+import type { HeContext } from '../context.ts';
+import { callSeal } from '../library.ts';
+import { polynomialCodec, type PolynomialCodec } from '../polynomials.ts';
+import type { Circuit } from './circuit.ts';
+import type { EvaluationKeySet } from './evaluation-keys.ts';
+import { floodedZero } from './flood.ts';
+
+type Plan = ServerPlanOf<'trees-records'>;
+
+/**
+ * Trees with one slot a record, in BGV: node = b (left - right) + right, from the leaves up. A node's value is a ciphertext plus an integer
+ * known in the clear; only differences that are multiplied again are relinearized, and trees with the same root share its product.
+ */
+export function treeRecordsCircuit(he: HeContext, plan: Plan, tensors: { readonly trees: Float64Array; readonly base: Float64Array }): Circuit {
+  const trees = readTrees(tensors.trees);
+  const polynomials = polynomialCodec(he);
+  const scalars = scalarCache(he, polynomials);
+  return {
+    inputCiphertexts: plan.bits,
+    evaluate: (ciphertexts, keys) =>
+      callSeal('evaluate trees', () => {
+        using arithmetic = openArithmetic(he, { ciphertexts, keys, scalars });
+        return evaluateTrees(arithmetic, trees, plan.outputs).map(({ ciphertext, constant }, output) => {
+          using owned = ciphertext;
+          return finish(he, { result: owned, constant: constant + (tensors.base[output] ?? 0), keys, polynomials });
+        });
+      }),
+    [Symbol.dispose]: () => {
+      scalars[Symbol.dispose]();
+    },
+  };
+}
+
+/** A ciphertext (owned; undefined: none) plus an integer in every slot. */
+interface Value {
+  readonly ciphertext: Ciphertext | undefined;
+  readonly constant: number;
+}
+
+interface Arithmetic extends Disposable {
+  readonly he: HeContext;
+  readonly keys: EvaluationKeySet;
+  /** Borrowed: what a node decides by. */
+  decision(tree: BitTree, node: number): Ciphertext;
+  /** accumulator + factor * ciphertext, in place; the accumulator is made where there is none. */
+  addScaled(accumulator: Ciphertext | undefined, ciphertext: Ciphertext, factor: number): Ciphertext | undefined;
+}
+
+function openArithmetic(
+  he: HeContext,
+  source: { readonly ciphertexts: readonly Uint8Array[]; readonly keys: EvaluationKeySet; readonly scalars: ScalarCache },
+): Arithmetic {
+  const owned = new DisposableStack();
+  const decisions = new Map<string, Ciphertext>();
+  const bitOf = (bit: number): Ciphertext => remembered(decisions, String(bit), () => owned.use(loadCiphertext(he, source.ciphertexts[bit] ?? new Uint8Array(0))));
+  return {
+    he,
+    keys: source.keys,
+    decision: (tree, node) => {
+      const bit = tree.bit[node] ?? 0;
+      const missing = tree.missing[node] ?? -1;
+      if (missing < 0) return bitOf(bit);
+      return remembered(decisions, `${String(bit)}+${String(missing)}`, () => {
+        const sum = owned.use(new he.seal.Ciphertext());
+        he.evaluator.add(bitOf(bit), bitOf(missing), sum);
+        return sum;
+      });
+    },
+    addScaled: (accumulator, ciphertext, factor) => {
+      let sum = accumulator;
+      for (const digit of source.scalars.of(factor)) {
+        const product = new he.seal.Ciphertext();
+        he.evaluator.multiplyPlain(ciphertext, digit.plaintext, product);
+        if (digit.negative) he.evaluator.negateInplace(product);
+        sum = absorb(he, sum, product);
+      }
+      return sum;
+    },
+    [Symbol.dispose]: () => {
+      owned.dispose();
+    },
+  };
+}
+
+/** a + b; both are consumed. */
+function absorb(he: HeContext, a: Ciphertext | undefined, b: Ciphertext | undefined): Ciphertext | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  he.evaluator.addInplace(a, b);
+  b.delete();
+  return a;
+}
+
+/** The sums over trees, an output each. */
+function evaluateTrees(arithmetic: Arithmetic, trees: readonly BitTree[], outputs: number): Value[] {
+  const sums: { ciphertext: Ciphertext | undefined; constant: number }[] = Array.from({ length: outputs }, () => ({ ciphertext: undefined, constant: 0 }));
+  const byRoot = new Map<string, { readonly tree: BitTree; readonly output: number; difference: Ciphertext | undefined; factor: number }>();
+  for (const tree of trees) {
+    const output = soleOutput(tree, outputs);
+    if (output === undefined) {
+      addByPaths(arithmetic, tree, sums);
+      continue;
+    }
+    const sum = sums[output];
+    if (sum === undefined) continue;
+    const leaf = (index: number): number => tree.leafValues[index * outputs + output] ?? 0;
+    if (tree.bit.length === 0) {
+      sum.constant += leaf(0);
+      continue;
+    }
+    const left = valueOf(arithmetic, { tree, leaf }, tree.left[0] ?? -1);
+    const right = valueOf(arithmetic, { tree, leaf }, tree.right[0] ?? -1);
+    const key = `${String(output)}/${String(tree.bit[0])}/${String(tree.missing[0])}`;
+    const group = remembered(byRoot, key, () => ({ tree, output, difference: undefined, factor: 0 }));
+    group.difference = absorb(arithmetic.he, group.difference, subtract(arithmetic.he, left.ciphertext, right.ciphertext));
+    group.factor += left.constant - right.constant;
+    sum.ciphertext = absorb(arithmetic.he, sum.ciphertext, right.ciphertext);
+    sum.constant += right.constant;
+  }
+  for (const { tree, output, difference, factor } of byRoot.values()) {
+    const sum = sums[output];
+    const decided = multiplyDifference(arithmetic, arithmetic.decision(tree, 0), difference);
+    const scaled = arithmetic.addScaled(decided, arithmetic.decision(tree, 0), factor);
+    if (sum !== undefined) sum.ciphertext = absorb(arithmetic.he, sum.ciphertext, scaled);
+  }
+  return sums;
+}
+
+/** A subtree's value from its leaves up. */
+function valueOf(arithmetic: Arithmetic, source: { readonly tree: BitTree; readonly leaf: (index: number) => number }, node: number): Value {
+  const { tree, leaf } = source;
+  if (node < 0) return { ciphertext: undefined, constant: leaf(~node) };
+  const left = valueOf(arithmetic, source, tree.left[node] ?? -1);
+  const right = valueOf(arithmetic, source, tree.right[node] ?? -1);
+  const decision = arithmetic.decision(tree, node);
+  // The difference is taken first: it leaves the right value as it is, to be added below.
+  const decided = multiplyDifference(arithmetic, decision, subtract(arithmetic.he, left.ciphertext, right.ciphertext));
+  const scaled = arithmetic.addScaled(decided, decision, left.constant - right.constant);
+  return { ciphertext: absorb(arithmetic.he, scaled, right.ciphertext), constant: right.constant };
+}
+
+/** left - right; left is consumed, right is not. */
+function subtract(he: HeContext, left: Ciphertext | undefined, right: Ciphertext | undefined): Ciphertext | undefined {
+  if (right === undefined) return left;
+  if (left !== undefined) {
+    he.evaluator.subInplace(left, right);
+    return left;
+  }
+  const negated = new he.seal.Ciphertext();
+  he.evaluator.negate(right, negated);
+  return negated;
+}
+
+/** decision * difference, of size 3; the difference is consumed. */
+function multiplyDifference({ he, keys }: Arithmetic, decision: Ciphertext, difference: Ciphertext | undefined): Ciphertext | undefined {
+  if (difference === undefined) return undefined;
+  relinearize(he, difference, keys);
+  he.evaluator.multiplyInplace(difference, decision);
+  return difference;
+}
+
+function relinearize(he: HeContext, ciphertext: Ciphertext, keys: EvaluationKeySet): void {
+  if (ciphertext.size() < 3) return;
+  if (keys.relinearizationKeys === undefined) throw new AppError('artifact.unreadable', 'The evaluation keys have no relinearization keys.');
+  he.evaluator.relinearizeInplace(ciphertext, keys.relinearizationKeys);
+}
+
+/**
+ * A tree whose leaves add to several outputs: with q = (path to the node) * b, an output is the sum over inner nodes of
+ * q (rightmost leaf on the left - rightmost leaf on the right), so that each product serves all outputs.
+ */
+function addByPaths(arithmetic: Arithmetic, tree: BitTree, sums: { ciphertext: Ciphertext | undefined; constant: number }[]): void {
+  const outputs = sums.length;
+  const rightmost = (start: number): number => {
+    let node = start;
+    while (node >= 0) node = tree.right[node] ?? -1;
+    return ~node;
+  };
+  const leaf = (index: number, output: number): number => tree.leafValues[index * outputs + output] ?? 0;
+  const visit = (node: number, path: Ciphertext | undefined): void => {
+    if (node < 0) return;
+    const [left, right] = [tree.left[node] ?? -1, tree.right[node] ?? -1];
+    using taken = takenLeft(arithmetic, { path, decision: arithmetic.decision(tree, node), again: left >= 0 || right >= 0 });
+    for (const [output, sum] of sums.entries()) {
+      const factor = leaf(rightmost(left), output) - leaf(rightmost(right), output);
+      sum.ciphertext = arithmetic.addScaled(sum.ciphertext, taken, factor);
+    }
+    visit(left, taken);
+    if (right < 0) return;
+    using other = path === undefined ? oneMinus(arithmetic, taken) : new arithmetic.he.seal.Ciphertext();
+    if (path !== undefined) arithmetic.he.evaluator.sub(path, taken, other);
+    visit(right, other);
+  };
+  visit(tree.bit.length === 0 ? -1 : 0, undefined);
+  const last = rightmost(tree.bit.length === 0 ? -1 : 0);
+  for (const [output, sum] of sums.entries()) sum.constant += leaf(last, output);
+}
+
+/** path * decision (a copy of the decision where the path is empty). @returns owned; size 2 where it is multiplied again */
+function takenLeft(
+  { he, keys }: Arithmetic,
+  step: { readonly path: Ciphertext | undefined; readonly decision: Ciphertext; readonly again: boolean },
+): Ciphertext {
+  const taken = new he.seal.Ciphertext();
+  if (step.path === undefined) taken.assign(step.decision);
+  else he.evaluator.multiply(step.path, step.decision, taken);
+  if (step.again) relinearize(he, taken, keys);
+  return taken;
+}
+
+function oneMinus({ he }: Arithmetic, ciphertext: Ciphertext): Ciphertext {
+  const result = new he.seal.Ciphertext();
+  he.evaluator.negate(ciphertext, result);
+  using one = constantPlaintext(polynomialCodec(he), 1);
+  he.evaluator.addPlainInplace(result, one);
+  return result;
+}
+
+/** The result as it leaves: relinearized, base added, flooded, on the smallest modulus. */
+function finish(
+  he: HeContext,
+  output: { readonly result: Ciphertext | undefined; readonly constant: number; readonly keys: EvaluationKeySet; readonly polynomials: PolynomialCodec },
+): Uint8Array {
+  using sum = floodedZero(he, output.keys, output.polynomials);
+  if (output.result !== undefined) {
+    relinearize(he, output.result, output.keys);
+    he.evaluator.addInplace(sum, output.result);
+  }
+  using constant = constantPlaintext(output.polynomials, output.constant);
+  if (!constant.isZero()) he.evaluator.addPlainInplace(sum, constant);
+  while (sum.coeffModulusSize() > 1) he.evaluator.cipherModSwitchToNextInplace(sum);
+  return saveCompressed(he, sum);
+}
+
+/** An integer in every slot is a constant polynomial. */
+function constantPlaintext(polynomials: PolynomialCodec, value: number): Plaintext {
+  const coefficients = new Float64Array(polynomials.degree);
+  coefficients[0] = value % polynomials.modulus;
+  return polynomials.encode(coefficients);
+}
+
+interface ScalarCache extends Disposable {
+  /** An integer as a sum of at most three digits, each with its transformed plaintext (borrowed). */
+  of(factor: number): { readonly plaintext: Plaintext; readonly negative: boolean }[];
+}
+
+/** Digits of 2^9 keep the cache below some 300 plaintexts a place, where whole factors would want one each. */
+const digitBase = 512;
+
+function scalarCache(he: HeContext, polynomials: PolynomialCodec): ScalarCache {
+  const transformed = new Map<number, Plaintext>();
+  const plaintextOf = (magnitude: number): Plaintext =>
+    remembered(transformed, magnitude, () => {
+      const plaintext = constantPlaintext(polynomials, magnitude);
+      he.evaluator.plainTransformToNttInplace(plaintext, he.context.firstParmsId());
+      return plaintext;
+    });
+  return {
+    of: (factor) => {
+      const digits = [];
+      let rest = factor;
+      for (let place = 1; rest !== 0; place *= digitBase) {
+        // The digit nearest to zero.
+        const digit = rest - digitBase * Math.round(rest / digitBase);
+        if (digit !== 0) digits.push({ plaintext: plaintextOf(Math.abs(digit) * place), negative: digit < 0 });
+        rest = (rest - digit) / digitBase;
+      }
+      return digits;
+    },
+    [Symbol.dispose]: () => {
+      for (const plaintext of transformed.values()) plaintext.delete();
+    },
+  };
+}
+
+function remembered<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}
