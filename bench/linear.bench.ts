@@ -123,6 +123,20 @@ function evaluateHere(session: ServerSession, query: Uint8Array, evaluationKeys:
   return encodeContainer({ ...result, query: queryDigest(header.sections, sha256) }, blocks, sha256);
 }
 
+interface StepTimes {
+  readonly encrypt: number[];
+  readonly evaluate: number[];
+  readonly decrypt: number[];
+  readonly all: number[];
+}
+
+function keepTimes(figures: StepTimes, [a = 0, b = 0, c = 0, d = 0]: readonly number[]): void {
+  figures.encrypt.push(b - a);
+  figures.evaluate.push(c - b);
+  figures.decrypt.push(d - c);
+  figures.all.push(d - a);
+}
+
 /** In one thread, sessions warm: what a record costs by itself. */
 async function oneRecord(context: BenchContext, deployment: string, environment: Environment): Promise<void> {
   const client = await readClientArchive(join(deployment, 'client.zip'), 'client.zip');
@@ -133,7 +147,7 @@ async function oneRecord(context: BenchContext, deployment: string, environment:
   using evaluating = openServerSession(seal, server);
   const features = client.canaries.slice(0, client.document.ranges.center.length);
   const job = freshJob();
-  const figures = { encrypt: [] as number[], evaluate: [] as number[], decrypt: [] as number[], all: [] as number[] };
+  const figures: StepTimes = { encrypt: [], evaluate: [], decrypt: [], all: [] };
   for (let index = 0; index < 60; index += 1) {
     const times = [performance.now()];
     const query = secret.encryptQuery({ mode: 'latency', job, index, records: 1 }, features, {});
@@ -143,13 +157,10 @@ async function oneRecord(context: BenchContext, deployment: string, environment:
     secret.decryptResult(result, { file: 'bench', digest: query.digest });
     times.push(performance.now());
     if (index < 10) continue;
-    const [a = 0, b = 0, c = 0, d = 0] = times;
-    figures.encrypt.push(b - a);
-    figures.evaluate.push(c - b);
-    figures.decrypt.push(d - c);
-    figures.all.push(d - a);
+    keepTimes(figures, times);
   }
-  for (const [step, values] of Object.entries(figures)) {
+  for (const step of ['encrypt', 'evaluate', 'decrypt', 'all'] as const) {
+    const values = figures[step];
     const goal = step === 'all' ? { goal: 'at most 4 ms' } : {};
     context.record({
       what: `one record, ${step}`,

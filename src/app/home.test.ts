@@ -4,7 +4,9 @@ import { sealpointHome } from './home.ts';
 describe('sealpointHome', () => {
   it('prefers SEALPOINT_HOME on every platform', () => {
     for (const platform of ['linux', 'darwin', 'win32'] as const) {
-      expect(sealpointHome({ platform, environment: { SEALPOINT_HOME: '/state' }, homeFolder: '/home/ada' })).toBe('/state');
+      expect(sealpointHome({ platform, environment: { SEALPOINT_HOME: '/state' }, homeFolder: '/home/ada' })).toBe(
+        '/state',
+      );
     }
   });
 

@@ -110,6 +110,7 @@ export interface ErrorDocument {
   readonly error: { readonly code: ErrorCode; readonly message: string; readonly hint?: string } & ErrorPlace;
 }
 
+/** What `--json` prints of a failure, and the endpoint of its code and message. */
 export function errorDocument(error: AppError): ErrorDocument {
   const { file, row, line, column } = error.place;
   return {

@@ -125,7 +125,7 @@ function oddQuotes(text: string): boolean {
 }
 
 /** The most frequent of , ; tab | outside quotes in the header; a comma where none occurs. */
-export function detectDelimiter(header: string): string {
+function detectDelimiter(header: string): string {
   const bare = header.replace(/"[^"]*"/gu, '');
   let best: string = ',';
   let most = 0;

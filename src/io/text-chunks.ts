@@ -48,7 +48,7 @@ function notText(
 }
 
 /** Number of "\n" in a text. */
-export function countNewlines(text: string): number {
+function countNewlines(text: string): number {
   let count = 0;
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count += 1;
   return count;

@@ -24,6 +24,7 @@ export interface Cipher extends AsyncDisposable {
   ): Promise<DecryptedResult>;
 }
 
+/** Starts the threads; the first call waits until they have loaded SEAL. */
 export function openCipher(
   deployment: ClientDeployment,
   secrets: KeySetSecrets,

@@ -24,6 +24,7 @@ export interface Evaluator extends AsyncDisposable {
 
 type Tasks = { [Kind in keyof ServerTasks]: ServerTasks[Kind] };
 
+/** Starts the threads of one deployment. @param options keyCacheBytes: most bytes of evaluation keys kept */
 export function openEvaluator(
   deployment: ServerDeployment,
   options: { readonly worker: URL; readonly threads?: number; readonly keyCacheBytes: number },

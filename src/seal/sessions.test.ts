@@ -101,7 +101,8 @@ function sidesOf(planned: PlannedDeployment): Sides {
 }
 
 /** What travels between both sides, and nothing else. */
-function through(sides: Sides, sessions: Sessions, features: Float64Array, records: number): Float64Array {
+function through(sides: Sides, sessions: Sessions, features: Float64Array): Float64Array {
+  const records = features.length / sides.client.document.ranges.center.length;
   const { mode } = sides.client.document.plans[0] ?? { mode: 'latency' };
   const { query, digest } = sessions.secret.encryptQuery(
     { mode, job: 'f'.repeat(32), index: 0, records },
@@ -163,7 +164,7 @@ describe.each([
     const features = Float64Array.from({ length: Math.max(1, records) * inputs }, () => 2 * (random() / 2 ** 31 - 1));
     const count = features.length / inputs;
     const clear = clearScores(model.body, features, count);
-    const scores = through(sides, { secret, server }, features, count);
+    const scores = through(sides, { secret, server }, features);
     const bound = plan.client.plans[0]?.errorBound ?? 0;
     for (const [index, score] of clear.entries())
       expect(Math.abs((scores[index] ?? Number.NaN) - score)).toBeLessThanOrEqual(bound);
@@ -173,7 +174,7 @@ describe.each([
 /** Memory outside the JavaScript heap, WebAssembly's included, with JavaScript's own garbage gone. */
 function externalBytes(): number {
   setFlagsFromString('--expose-gc');
-  runInNewContext('gc')();
+  (runInNewContext('gc') as () => void)();
   return process.memoryUsage().external;
 }
 
@@ -185,7 +186,7 @@ describe('memory', () => {
     using server = openServerSession(seal, sides.server);
     const features = new Float64Array(8).fill(0.5);
     const evaluate = (times: number): void => {
-      for (let count = 0; count < times; count += 1) through(sides, { secret, server }, features, 1);
+      for (let count = 0; count < times; count += 1) through(sides, { secret, server }, features);
     };
     evaluate(50);
     const before = externalBytes();

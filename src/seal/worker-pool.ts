@@ -43,104 +43,118 @@ interface Lane {
 }
 
 /** As many as the machine can run at once, the main thread only waiting; more than eight share memory bandwidth in vain. */
-export function usefulThreads(): number {
+function usefulThreads(): number {
   return Math.max(1, Math.min(8, availableParallelism()));
+}
+
+interface Pool {
+  readonly program: URL;
+  readonly data: unknown;
+  readonly queue: Job[];
+  readonly lanes: readonly Lane[];
+  closed: boolean;
 }
 
 /**
  * The only place that knows threads. Workers start at once and load while the first input is read.
- * @param data given to each worker as its workerData
+ * @param options data: given to each worker as its workerData
  */
 export function openWorkerPool<Tasks extends TaskTypes>(
   program: URL,
   options: { readonly threads?: number; readonly data: unknown },
 ): WorkerPool<Tasks> {
   const threads = options.threads ?? usefulThreads();
-  const queue: Job[] = [];
-  let closed = false;
   const lanes = Array.from({ length: threads }, (): Lane => ({ worker: undefined, job: undefined }));
-  for (const lane of lanes) startWorker(lane);
-
-  function startWorker(lane: Lane): Worker {
-    const worker = new Worker(program, { workerData: options.data, stdin: false });
-    lane.worker = worker;
-    worker.on('message', (outcome: Outcome) => {
-      finish(lane, outcome);
-    });
-    worker.on('error', (cause) => {
-      bury(lane, worker, cause);
-    });
-    worker.on('exit', (code) => {
-      bury(lane, worker, new Error(`exit code ${String(code)}`));
-    });
-    worker.unref();
-    return worker;
-  }
-
-  function finish(lane: Lane, outcome: Outcome): void {
-    const job = lane.job;
-    lane.job = undefined;
-    lane.worker?.unref();
-    job?.settle('failure' in outcome ? { failure: revive(outcome.failure as Failure) } : outcome);
-    next();
-  }
-
-  /** A worker that died (out of memory, say) takes its task with it; the others go on. */
-  function bury(lane: Lane, worker: Worker, cause: unknown): void {
-    if (lane.worker !== worker || closed) return;
-    lane.worker = undefined;
-    lane.job?.settle({
-      failure: new AppError('seal.worker-died', 'A computing thread ended unexpectedly.', {
-        cause,
-        hint: 'Memory may have run out: close other programs, or use fewer threads.',
-      }),
-    });
-    lane.job = undefined;
-    next();
-  }
-
-  function next(): void {
-    for (const lane of lanes) {
-      if (lane.job !== undefined) continue;
-      const job = queue.shift();
-      if (job === undefined) return;
-      lane.job = job;
-      const worker = lane.worker ?? startWorker(lane);
-      worker.ref();
-      worker.postMessage({ kind: job.kind, input: job.input });
-    }
-  }
-
+  const pool: Pool = { program, data: options.data, queue: [], lanes, closed: false };
+  for (const lane of lanes) startWorker(pool, lane);
   return {
     threads,
     run: async (kind, input, signal) => {
       signal.throwIfAborted();
-      return await new Promise((resolve, reject) => {
-        const abort = (): void => {
-          const waiting = queue.indexOf(job);
-          if (waiting >= 0) queue.splice(waiting, 1);
-          reject(signal.reason as Error);
-        };
-        const job: Job = {
-          kind,
-          input,
-          signal,
-          settle: (outcome) => {
-            signal.removeEventListener('abort', abort);
-            if ('failure' in outcome) reject(outcome.failure as Error);
-            else resolve(outcome.output as Tasks[typeof kind]['output']);
-          },
-        };
-        signal.addEventListener('abort', abort, { once: true });
-        queue.push(job);
-        next();
-      });
+      return await enqueue(pool, { kind, input, signal });
     },
     [Symbol.asyncDispose]: async () => {
-      closed = true;
+      pool.closed = true;
       await Promise.all(lanes.map(async (lane) => await lane.worker?.terminate()));
     },
   };
+}
+
+function startWorker(pool: Pool, lane: Lane): Worker {
+  const worker = new Worker(pool.program, { workerData: pool.data, stdin: false });
+  lane.worker = worker;
+  worker.on('message', (outcome: Outcome) => {
+    finish(pool, lane, outcome);
+  });
+  worker.on('error', (cause) => {
+    bury(pool, lane, { worker, cause });
+  });
+  worker.on('exit', (code) => {
+    bury(pool, lane, { worker, cause: new Error(`exit code ${String(code)}`) });
+  });
+  worker.unref();
+  return worker;
+}
+
+function enqueue<Output>(pool: Pool, task: Omit<Job, 'settle'>): Promise<Output> {
+  const { signal } = task;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      const waiting = pool.queue.indexOf(job);
+      if (waiting >= 0) pool.queue.splice(waiting, 1);
+      reject(toError(signal.reason));
+    };
+    const job: Job = {
+      ...task,
+      settle: (outcome) => {
+        signal.removeEventListener('abort', abort);
+        if ('failure' in outcome) reject(outcome.failure);
+        else resolve(outcome.output as Output);
+      },
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    pool.queue.push(job);
+    startNext(pool);
+  });
+}
+
+/** An abort's reason may be anything; by default it is an AbortError. */
+function toError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new DOMException(String(reason), 'AbortError');
+}
+
+function finish(pool: Pool, lane: Lane, outcome: Outcome): void {
+  const job = lane.job;
+  lane.job = undefined;
+  lane.worker?.unref();
+  job?.settle('failure' in outcome ? { failure: revive(outcome.failure as Failure) } : outcome);
+  startNext(pool);
+}
+
+/** A worker that died (out of memory, say) takes its task with it; the others go on. */
+function bury(pool: Pool, lane: Lane, death: { readonly worker: Worker; readonly cause: unknown }): void {
+  if (lane.worker !== death.worker || pool.closed) return;
+  const job = lane.job;
+  lane.worker = undefined;
+  lane.job = undefined;
+  const failure = new AppError('seal.worker-died', 'A computing thread ended unexpectedly.', {
+    cause: death.cause,
+    hint: 'Memory may have run out: close other programs, or use fewer threads.',
+  });
+  job?.settle({ failure });
+  startNext(pool);
+}
+
+function startNext(pool: Pool): void {
+  for (const lane of pool.lanes) {
+    if (lane.job !== undefined) continue;
+    const job = pool.queue.shift();
+    if (job === undefined) return;
+    lane.job = job;
+    const worker = lane.worker ?? startWorker(pool, lane);
+    worker.ref();
+    worker.postMessage({ kind: job.kind, input: job.input });
+  }
 }
 
 /** The worker's side: answers each message with its handler's output. Handlers run one after another. */

@@ -3,7 +3,7 @@ import { AppError } from '../core/error.ts';
 import { bindColumns, featureNames } from '../core/table/bind.ts';
 import { preprocessRows } from '../core/table/preprocess.ts';
 import { checkRange, type PlannedRanges } from '../core/table/range.ts';
-import type { Cell, RowSource } from '../core/table/rows.ts';
+import type { Cell, RowBatch, RowSource } from '../core/table/rows.ts';
 
 /** Consecutive records, ready to encrypt. */
 export interface RecordChunk {
@@ -28,60 +28,75 @@ export interface FeatureReader extends AsyncDisposable {
   next(size: number): Promise<RecordChunk | undefined>;
 }
 
+/** Rows read and not yet handed on. */
+interface Buffered {
+  features: readonly Float64Array[];
+  cells: readonly (readonly Cell[])[];
+  clipped: number;
+  total: number;
+}
+
 /** @throws {AppError} data.* */
 export function openFeatureReader(source: RowSource, document: ClientDocument, options: ReadOptions): FeatureReader {
   const file = source.file;
-  const bound = bindColumns(document.preprocessing, source.header, file);
-  const names = featureNames(bound);
-  const ranges: PlannedRanges = {
-    center: Float64Array.from(document.ranges.center),
-    radius: Float64Array.from(document.ranges.radius),
-  };
-  const width = ranges.center.length;
+  const width = document.ranges.center.length;
+  const prepare = preparation(source, document, options);
   const batches = source.batches(options.signal)[Symbol.asyncIterator]();
-  let features: Float64Array[] = [];
-  let cells: (readonly Cell[])[] = [];
-  let clipped = 0;
-  let total = 0;
+  const buffered: Buffered = { features: [], cells: [], clipped: 0, total: 0 };
   let ended = false;
-
-  async function readBatch(): Promise<void> {
-    const { value: batch, done } = await batches.next();
-    options.signal.throwIfAborted();
-    if (done === true) {
-      ended = true;
-      return;
-    }
-    const made = preprocessRows(bound, batch, file);
-    clipped += checkRange(made, ranges, { clip: options.clip, file, names, lines: batch.lines });
-    features.push(made.values);
-    cells = cells.length === 0 ? [...batch.rows] : cells.concat(batch.rows);
-    total += batch.rows.length;
-  }
-
   return {
     header: source.header,
-    clipped: () => clipped,
+    clipped: () => buffered.clipped,
     next: async (size) => {
-      while (!ended && cells.length < size) await readBatch();
-      if (total === 0)
+      while (!ended && buffered.cells.length < size) {
+        const read: IteratorResult<RowBatch, unknown> = await batches.next();
+        options.signal.throwIfAborted();
+        ended = read.done === true;
+        if (read.done !== true) prepare(read.value, buffered);
+      }
+      if (buffered.total === 0)
         throw new AppError('data.empty', `${file} has no rows.`, {
           file,
           hint: 'Give a file with a header and at least one row.',
         });
-      const records = Math.min(size, cells.length);
-      if (records === 0) return undefined;
-      const joined = joinFloats(features);
-      features = [joined.subarray(records * width)];
-      const taken = cells.slice(0, records);
-      cells = cells.slice(records);
-      return { records, features: joined.slice(0, records * width), cells: taken };
+      return take(buffered, size, width);
     },
     // Ends the file's iterator, which closes the file where reading stopped early.
     [Symbol.asyncDispose]: async () => {
       await batches.return?.();
     },
   };
+}
+
+function preparation(
+  source: RowSource,
+  document: ClientDocument,
+  options: ReadOptions,
+): (batch: RowBatch, buffered: Buffered) => void {
+  const { file } = source;
+  const bound = bindColumns(document.preprocessing, source.header, file);
+  const names = featureNames(bound);
+  const ranges: PlannedRanges = {
+    center: Float64Array.from(document.ranges.center),
+    radius: Float64Array.from(document.ranges.radius),
+  };
+  return (batch, buffered) => {
+    const made = preprocessRows(bound, batch, file);
+    buffered.clipped += checkRange(made, ranges, { clip: options.clip, file, names, lines: batch.lines });
+    buffered.features = [...buffered.features, made.values];
+    buffered.cells = buffered.cells.length === 0 ? batch.rows : buffered.cells.concat(batch.rows);
+    buffered.total += batch.rows.length;
+  };
+}
+
+function take(buffered: Buffered, size: number, width: number): RecordChunk | undefined {
+  const records = Math.min(size, buffered.cells.length);
+  if (records === 0) return undefined;
+  const joined = joinFloats(buffered.features);
+  const cells = buffered.cells.slice(0, records);
+  buffered.features = [joined.subarray(records * width)];
+  buffered.cells = buffered.cells.slice(records);
+  return { records, features: joined.slice(0, records * width), cells };
 }
 
 function joinFloats(parts: readonly Float64Array[]): Float64Array {

@@ -53,27 +53,24 @@ async function readJson(file: string, running: Running): Promise<unknown> {
 }
 
 async function inspectBytes(file: string, bytes: Uint8Array): Promise<InspectOutcome> {
-  const name = basename(file);
-  if (bytes[0] === 0x50 && bytes[1] === 0x4b)
-    return { ...(await archiveFacts(bytes, file)), file, bytes: bytes.length };
+  const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b;
+  if (isZip) return { ...(await archiveFacts(bytes, file)), file, bytes: bytes.length };
   const document = parseJson(bytes);
-  if (typeof document === 'object' && document !== null && 'format' in document)
-    return { kind: String(document.format), file, document };
-  const { header } = decodeHeader(bytes, file);
-  const format = typeof header === 'object' && header !== null && 'format' in header ? header.format : undefined;
+  const named = formatOf(document);
+  if (named !== undefined) return { kind: named, file, document };
+  const format = formatOf(decodeHeader(bytes, file).header);
   if (format !== 'sealpoint.query' && format !== 'sealpoint.result' && format !== 'sealpoint.evaluation-keys') {
-    throw new AppError('artifact.unreadable', `${name} is of no kind that Sealpoint knows.`, { file });
+    throw new AppError('artifact.unreadable', `${basename(file)} is of no kind that Sealpoint knows.`, { file });
   }
-  const { header: checked } = readArtifact(format, bytes, file);
-  const { format: kind, version, sections, ...ids } = checked;
-  return {
-    kind,
-    version,
-    file,
-    bytes: bytes.length,
-    ...ids,
-    sections: sections.map(({ name: section, length }) => ({ name: section, bytes: length })),
-  };
+  const { format: kind, version, sections, ...ids } = readArtifact(format, bytes, file).header;
+  const parts = sections.map(({ name, length }) => ({ name, bytes: length }));
+  return { kind, version, file, bytes: bytes.length, ...ids, sections: parts };
+}
+
+function formatOf(document: unknown): string | undefined {
+  return typeof document === 'object' && document !== null && 'format' in document
+    ? String(document.format)
+    : undefined;
 }
 
 async function archiveFacts(bytes: Uint8Array, file: string): Promise<InspectOutcome> {

@@ -45,54 +45,24 @@ export async function openJob(
   start: NewJob | Ledger,
   places: { readonly home: string; readonly store: ArtifactStore },
 ): Promise<Job> {
-  const { home, store } = places;
-  let ledger: Ledger = 'job' in start ? { ...start, state: 'running', failure: undefined } : newLedger(start);
-  const capacity = 'job' in start ? undefined : queryCapacity(start.data.plan);
-  const queryCount = capacity === undefined ? ledger.queries.length : Math.ceil(ledger.data.records / capacity);
-  const digests = new Map(ledger.queries.map((query) => [query.index, query.digest]));
-  const done = new Map<number, Ledger['queries'][number]>();
+  const first: Ledger = 'job' in start ? { ...start, state: 'running', failure: undefined } : newLedger(start);
+  const queries =
+    'job' in start ? start.queries.length : Math.ceil(first.data.records / queryCapacity(start.data.plan));
+  const records = openRecords(first, { ...places, queries: Math.max(1, queries) });
+  const digests = new Map(first.queries.map((query) => [query.index, query.digest]));
   const bytes = { sent: 0, received: 0 };
   const seconds = { encrypt: 0, evaluate: 0, decrypt: 0 };
   let canaries = 0;
-  let writing = Promise.resolve();
-
-  /** Writes go one after another: a later state never lies under an earlier one. */
-  const save = async (): Promise<void> => {
-    const snapshot = ledger;
-    writing = writing
-      .catch(() => undefined)
-      .then(async () => {
-        await writeLedger(home, snapshot);
-      });
-    await writing;
-  };
-  const saveDocument = async (): Promise<void> => {
-    const text = JSON.stringify(
-      documentOf(ledger, { queries: Math.max(1, queryCount), verified: done.size }),
-      undefined,
-      2,
-    );
-    // Not the job's own signal: the last state is written after a cancel too.
-    await store.write(storeKeys.job(ledger.job), new TextEncoder().encode(`${text}\n`), {
-      signal: AbortSignal.timeout(10_000),
-    });
-  };
-  const note = (query: Ledger['queries'][number]): void => {
-    const others = ledger.queries.filter((other) => other.index !== query.index);
-    ledger = { ...ledger, queries: [...others, query].sort((a, b) => a.index - b.index) };
-  };
-
-  await save();
-  await saveDocument();
+  await records.saveLedger();
+  await records.saveDocument();
   return {
-    id: ledger.job,
-    queries: () => done.size,
+    id: first.job,
+    queries: () => records.verified(),
     canaries: () => canaries,
     digestOf: (index) => digests.get(index),
     encrypted: async (query, spent) => {
       seconds.encrypt += spent;
-      note({ ...query, verified: false });
-      await save();
+      await records.note({ ...query, verified: false });
     },
     sent: (count) => {
       bytes.sent += count;
@@ -104,19 +74,71 @@ export async function openJob(
       seconds.evaluate += result.header.seconds;
       seconds.decrypt += result.seconds;
       canaries += result.canaries;
+      await records.verify(index);
+    },
+    finish: async (state, failure) => {
+      await records.finish(state, failure);
+    },
+    totals: () => ({ bytes: { ...bytes }, seconds: { ...seconds } }),
+  };
+}
+
+/** The ledger on this machine and job.json in the store. */
+interface JobRecords {
+  saveLedger(): Promise<void>;
+  saveDocument(): Promise<void>;
+  note(query: Ledger['queries'][number]): Promise<void>;
+  verify(index: number): Promise<void>;
+  /** Queries verified by this run. */
+  verified(): number;
+  finish(state: JobState, failure: AppError | undefined): Promise<void>;
+}
+
+function openRecords(
+  first: Ledger,
+  places: { readonly home: string; readonly store: ArtifactStore; readonly queries: number },
+): JobRecords {
+  let ledger = first;
+  let writing = Promise.resolve();
+  const done = new Set<number>();
+  const saveLedger = async (): Promise<void> => {
+    const snapshot = ledger;
+    // Writes go one after another: a later state never lies under an earlier one.
+    writing = writing
+      .catch(() => undefined)
+      .then(async () => {
+        await writeLedger(places.home, snapshot);
+      });
+    await writing;
+  };
+  const saveDocument = async (): Promise<void> => {
+    const text = JSON.stringify(documentOf(ledger, { queries: places.queries, verified: done.size }), undefined, 2);
+    // Not the job's own signal: the last state is written after a cancel too.
+    const signal = AbortSignal.timeout(10_000);
+    await places.store.write(storeKeys.job(ledger.job), new TextEncoder().encode(`${text}\n`), { signal });
+  };
+  const note = async (query: Ledger['queries'][number]): Promise<void> => {
+    const others = ledger.queries.filter((other) => other.index !== query.index);
+    ledger = { ...ledger, queries: [...others, query].sort((a, b) => a.index - b.index) };
+    await saveLedger();
+  };
+  return {
+    saveLedger,
+    saveDocument,
+    note,
+    verify: async (index) => {
       const query = ledger.queries.find((candidate) => candidate.index === index);
       if (query === undefined) return;
-      done.set(index, query);
-      note({ ...query, verified: true });
-      await save();
+      done.add(index);
+      await note({ ...query, verified: true });
     },
+    verified: () => done.size,
     finish: async (state, failure) => {
       const reason = failure === undefined ? {} : { failure: { code: failure.code, message: failure.message } };
       ledger = { ...ledger, state, ...reason };
-      await save().catch(() => undefined);
+      await saveLedger().catch(() => undefined);
       await saveDocument().catch(() => undefined);
     },
-    totals: () => ({ bytes: { ...bytes }, seconds: { ...seconds } }),
   };
 }
 

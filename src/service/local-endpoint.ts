@@ -15,31 +15,47 @@ const announcement = z.looseObject({ listening: z.int().positive() });
 /**
  * The endpoint's server as a child process on a free loopback port, with a random bearer token. It ends with this process: its standard
  * input closes then.
- * @param options deployment: a folder with server.zip; serving: the arguments that say where queries and results lie
  */
 export async function startLocalEndpoint(
-  options: {
-    readonly deployment: string;
-    readonly serving: readonly string[];
-    readonly environmentVariables?: Readonly<Record<string, string>>;
-  },
+  options: LocalEndpointOptions,
   environment: Environment,
   running: Running,
 ): Promise<Endpoint> {
   const token = randomBytes(32).toString('hex');
+  const server = spawnServer(options, token, environment);
+  const { child } = server;
+  try {
+    const port = await announcedPort(child, running.signal);
+    environment.log(`local endpoint ${String(child.pid)} listens on ${String(port)}`);
+    return watched(httpEndpoint(`http://127.0.0.1:${String(port)}`, { token }), server);
+  } catch (error) {
+    await stop(child);
+    running.signal.throwIfAborted();
+    if (error instanceof AppError) throw error;
+    const said = server.errors.join('').trim().slice(-500);
+    throw new AppError('endpoint.unavailable', `The local evaluator did not start: ${said}`, { cause: error });
+  }
+}
+
+/** deployment: a folder with server.zip; serving: the arguments that say where queries and results lie. */
+interface LocalEndpointOptions {
+  readonly deployment: string;
+  readonly serving: readonly string[];
+  readonly environmentVariables?: Readonly<Record<string, string>>;
+}
+
+interface ServerProcess {
+  readonly child: ChildProcess;
+  /** The last of what it wrote to stderr. */
+  readonly errors: readonly string[];
+  /** Resolves with how it ended. */
+  readonly exit: Promise<string>;
+}
+
+function spawnServer(options: LocalEndpointOptions, token: string, environment: Environment): ServerProcess {
   const program = fileURLToPath(environment.programs.endpoint);
-  const args = [
-    program,
-    '--deployment',
-    options.deployment,
-    '--host',
-    '127.0.0.1',
-    '--port',
-    '0',
-    '--token-from-env',
-    '--child',
-    ...options.serving,
-  ];
+  const listening = ['--host', '127.0.0.1', '--port', '0', '--token-from-env', '--child'];
+  const args = [program, '--deployment', options.deployment, ...listening, ...options.serving];
   // In VS Code the running program is Electron, which is Node when told so.
   const env = { ...process.env, ...options.environmentVariables, SEALPOINT_TOKEN: token, ELECTRON_RUN_AS_NODE: '1' };
   const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
@@ -48,45 +64,33 @@ export async function startLocalEndpoint(
     errors.push(text);
     if (errors.length > 50) errors.shift();
   });
-  let ended: string | undefined;
-  const exit = new Promise<void>((resolve) => {
+  const exit = new Promise<string>((resolve) => {
     child.once('exit', (code, signal) => {
-      ended = signal ?? `exit code ${String(code)}`;
-      resolve();
+      resolve(signal ?? `exit code ${String(code)}`);
+    });
+    child.once('error', (error) => {
+      resolve(error.message);
     });
   });
-  child.once('error', (error) => {
-    ended = error.message;
-  });
-  try {
-    const port = await announcedPort(child, running.signal);
-    environment.log(`local endpoint ${String(child.pid)} listens on ${String(port)}`);
-    const endpoint = httpEndpoint(`http://127.0.0.1:${String(port)}`, { token });
-    return {
-      invoke: async (request, signal) => {
-        try {
-          return await endpoint.invoke(request, signal);
-        } catch (error) {
-          // A broken connection is seen before the exit that broke it.
-          await Promise.race([exit, sleep(500, undefined, { ref: false })]);
-          throw ended === undefined || signal.aborted ? error : endedEarly(ended, error);
-        }
-      },
-      [Symbol.asyncDispose]: async () => {
-        await stop(child);
-      },
-    };
-  } catch (error) {
-    await stop(child);
-    running.signal.throwIfAborted();
-    throw error instanceof AppError
-      ? error
-      : new AppError(
-          'endpoint.unavailable',
-          `The local evaluator did not start: ${errors.join('').trim().slice(-500)}`,
-          { cause: error },
-        );
-  }
+  return { child, errors, exit };
+}
+
+/** The endpoint, whose failures say so when the process behind it has ended. */
+function watched(endpoint: Endpoint, server: ServerProcess): Endpoint {
+  return {
+    invoke: async (request, signal) => {
+      try {
+        await endpoint.invoke(request, signal);
+      } catch (error) {
+        // A broken connection is seen before the exit that broke it.
+        const ended = await Promise.race([server.exit, sleep(500, undefined, { ref: false })]);
+        throw ended === undefined || signal.aborted ? error : endedEarly(ended, error);
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      await stop(server.child);
+    },
+  };
 }
 
 function endedEarly(how: string, cause: unknown): AppError {

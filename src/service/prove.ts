@@ -90,7 +90,9 @@ async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench):
   );
   // No row of an approximated regression is within a small error; how much of the variation remains says more.
   const varies = approximate && model.task.kind === 'regression';
-  const agreement = varies ? { ...measured, agreement: rSquared(encrypted.scores, clear), agreementLowerBound: 0 } : measured;
+  const agreement = varies
+    ? { ...measured, agreement: rSquared(encrypted.scores, clear), agreementLowerBound: 0 }
+    : measured;
   if ((!approximate && agreement.maxError > request.maxError) || agreement.agreement < request.minAgreement) {
     throw new AppError(
       'plan.not-proven',

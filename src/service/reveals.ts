@@ -17,7 +17,8 @@ export function revealsOf(document: ClientDocument): string[] {
   reveals.push(`the scores of ${String(document.canaryPool)} synthetic records (canaries)`);
   for (const edges of new Set(plans.map(edgesOf))) {
     if (edges === 'listed') reveals.push('the set of distinct (feature, threshold) pairs of the trees');
-    if (edges === 'grid') reveals.push('of the trees no split: how fine a grid they agree on, and something of their depth');
+    if (edges === 'grid')
+      reveals.push('of the trees no split: how fine a grid they agree on, and something of their depth');
   }
   if (plans.some((plan) => plan.circuit.startsWith('affine'))) {
     reveals.push(

@@ -6,14 +6,14 @@ import { AppError, toAppError } from '../core/error.ts';
 import { predictionColumns, predictionRows, withInput } from '../core/table/predictions.ts';
 import { digestFile } from '../io/data-file.ts';
 import { openTableFile, type TableFile } from '../io/table-file.ts';
-import { openCipher, type Cipher } from '../seal/cipher.ts';
-import { checkData, queryRecords, type CheckedData, type QueryRecords } from './checked-data.ts';
+import { openCipher } from '../seal/cipher.ts';
+import { checkData, queryRecords, type CheckedData } from './checked-data.ts';
 import { openEndpoint } from './endpoints.ts';
 import type { Environment, Running } from './environment.ts';
 import { findDeployment, type FoundDeployment } from './find-deployment.ts';
-import type { Endpoint } from './http-endpoint.ts';
 import { openJob, type Job } from './job.ts';
 import { readLedger, type Ledger } from './ledger.ts';
+import { answer, type Answered, type Line } from './query-line.ts';
 import { inOrder } from './ordered.ts';
 import { resolveProfile, type Profile } from './profiles.ts';
 import { profileStore } from './stores.ts';
@@ -33,90 +33,73 @@ export interface RunOptions {
   readonly resume?: string | undefined;
 }
 
-/** Everything that a query's way needs. */
-interface Line {
-  readonly found: FoundDeployment;
-  readonly data: CheckedData;
-  readonly keys: UnlockedKeySet;
-  readonly cipher: Cipher;
-  readonly store: ArtifactStore;
-  readonly endpoint: Endpoint;
-  readonly job: Job;
-  readonly running: Running;
-}
-
-/** A query's records with their verified scores. */
-interface Answered {
-  readonly records: QueryRecords;
-  readonly scores: Float64Array;
-}
-
-const maxResultBytes = 1 << 30;
-
 /**
  * One data file through one endpoint: check, encrypt, put, invoke, get, decrypt, verify, write. The predictions file appears only when every
  * result verified; what was verified before a failure stays in the store, and `resume` goes on from there.
  */
 export async function runJob(options: RunOptions, environment: Environment, running: Running): Promise<RunOutcome> {
   const started = performance.now();
-  const earlier = options.resume === undefined ? undefined : await readLedger(environment.home, options.resume);
-  const profile = await resolveProfile(options.profile ?? earlier?.profile, environment);
-  const found = await findDeployment(options.deployment ?? earlier?.deployment, environment, running);
-  const clip = options.clip ?? earlier?.clip ?? false;
-  const data = await checkData(resolve(options.data), found.client.document, { clip, running });
-  const warnings: string[] = [];
-  const keySet = await keySetFor(options.key ?? earlier?.key, { found, profile, warnings, environment, running });
-  const output = resolve(options.output ?? earlier?.output ?? 'predictions.csv');
-  if (output === data.file)
-    throw new AppError('usage.arguments', 'The predictions would replace the data file.', {
-      file: output,
-      hint: 'Name another file with -o.',
-    });
-  const withInputs = options.withInput ?? earlier?.withInput ?? false;
-  checkResumable(earlier, { data, deployment: found.client.id, key: keySet.key });
-
+  const prepared = await prepare(options, environment, running);
+  const { profile, found, data, keySet, warnings } = prepared;
   using keys = await unlock(keySet, environment);
   const store = profileStore(profile);
-  const job = await openJob(
-    earlier ?? {
-      data,
-      deployment: found.client.id,
-      key: keySet.key,
-      profile: profile.name,
-      output,
-      withInput: withInputs,
-      clip,
-    },
-    { home: environment.home, store },
-  );
+  const ids = { deployment: found.client.id, key: keySet.key };
+  const job = await openJob(prepared.earlier ?? { ...prepared, ...ids, profile: profile.name }, {
+    home: environment.home,
+    store,
+  });
   environment.log(
-    `job ${job.id}: ${String(data.records)} records, plan ${data.plan.mode}, key ${keySet.key.slice(0, 12)}`,
+    `job ${job.id}: ${String(data.records)} records, plan ${data.plan.mode}, key ${ids.key.slice(0, 12)}`,
   );
   try {
     await using cipher = openCipher(found.client, keys.secrets, { worker: environment.programs.clientWorker });
     await using endpoint = await openEndpoint(profile, found, { environment, running });
     await publishKeys(store, keys, { job, signal: running.signal });
-    const canaries = await writePredictions(
-      { found, data, keys, cipher, store, endpoint, job, running },
-      { output, withInput: withInputs, clip },
-    );
+    await writePredictions({ found, data, keys, cipher, store, endpoint, job, running }, prepared);
     await job.finish('done');
     if (data.clipped > 0) warnings.push(`${String(data.clipped)} values beyond the planned range were clipped.`);
-    return outcomeOf({
-      job,
-      data,
-      profile,
-      output,
-      canaries,
-      warnings,
-      deployment: found.client.id,
-      key: keySet.key,
-      started,
-    });
+    return outcomeOf({ ...prepared, ...ids, job, started });
   } catch (error) {
     await job.finish(running.signal.aborted ? 'cancelled' : 'failed', toAppError(error));
     throw withResumeHint(error, job);
   }
+}
+
+/** What a run works with, all of it found good before a job begins. */
+interface Prepared {
+  readonly earlier: Ledger | undefined;
+  readonly profile: Profile;
+  readonly found: FoundDeployment;
+  readonly data: CheckedData;
+  readonly keySet: UnlockedKeySet['keySet'];
+  readonly output: string;
+  readonly withInput: boolean;
+  readonly clip: boolean;
+  readonly warnings: string[];
+}
+
+async function prepare(options: RunOptions, environment: Environment, running: Running): Promise<Prepared> {
+  const earlier = options.resume === undefined ? undefined : await readLedger(environment.home, options.resume);
+  const chosen = { ...earlier, ...definedOnly(options) };
+  const profile = await resolveProfile(chosen.profile, environment);
+  const found = await findDeployment(chosen.deployment, environment, running);
+  const { clip = false, withInput: withInputs = false } = chosen;
+  const data = await checkData(resolve(options.data), found.client.document, { clip, running });
+  const warnings: string[] = [];
+  const keySet = await keySetFor(chosen.key, { found, profile, warnings, environment, running });
+  const output = resolve(chosen.output ?? 'predictions.csv');
+  if (output === data.file) {
+    const hint = 'Name another file with -o.';
+    throw new AppError('usage.arguments', 'The predictions would replace the data file.', { file: output, hint });
+  }
+  checkResumable(earlier, { data, deployment: found.client.id, key: keySet.key });
+  return { earlier, profile, found, data, keySet, output, withInput: withInputs, clip, warnings };
+}
+
+/** What the user said; what was left out is taken from the job that goes on. */
+function definedOnly(options: RunOptions): Partial<Omit<RunOptions, 'data' | 'resume'>> {
+  const { data: _data, resume: _resume, ...rest } = options;
+  return Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
 }
 
 async function keySetFor(
@@ -170,12 +153,11 @@ async function publishKeys(
   if (written) context.job.sent(keys.evaluationKeys.length);
 }
 
-/** @returns canaries verified */
 async function writePredictions(
   line: Line,
   options: { readonly output: string; readonly withInput: boolean; readonly clip: boolean },
-): Promise<number> {
-  const { found, data, cipher, running, job } = line;
+): Promise<void> {
+  const { found, data, cipher, running } = line;
   const { task } = found.client.document;
   const predicted = predictionColumns(task, data.plan.outputs);
   const inputs = options.withInput ? data.header.map((name) => ({ name, type: 'text' as const })) : [];
@@ -194,7 +176,6 @@ async function writePredictions(
         hint: 'Run it again.',
       });
     await table.commit();
-    return job.canaries();
   } catch (error) {
     stop.abort(error);
     await table.discard();
@@ -218,49 +199,6 @@ async function writeAnswers(
   }
 }
 
-/** One query's way, or the short way where an earlier attempt left a result that verifies. */
-async function answer(line: Line, records: QueryRecords, signal: AbortSignal): Promise<Answered> {
-  const { job, store, cipher, endpoint, data, keys } = line;
-  const { index } = records;
-  const keyNames = { query: storeKeys.query(job.id, index), result: storeKeys.result(job.id, index) };
-  const kept = job.digestOf(index);
-  if (kept !== undefined && (await store.stat(keyNames.result, { signal })) !== undefined) {
-    const scores = await collect(line, { records, result: keyNames.result, digest: kept }, signal).catch(
-      (error: unknown) => {
-        signal.throwIfAborted();
-        return error;
-      },
-    );
-    if (scores instanceof Float64Array) return { records, scores };
-  }
-  const identity = { mode: data.plan.mode, job: job.id, index, records: records.records };
-  const evaluationKeys = store.uriOf(storeKeys.evaluationKeys(keys.secrets.key));
-  const query = await cipher.encrypt(identity, records.features, { evaluationKeys, signal });
-  await job.encrypted({ index, records: records.records, digest: query.digest }, query.seconds);
-  await store.write(keyNames.query, query.query, { signal });
-  job.sent(query.query.length);
-  await endpoint.invoke({ ...keyNames, evaluationKeys: storeKeys.evaluationKeys(keys.secrets.key) }, signal);
-  return { records, scores: await collect(line, { records, result: keyNames.result, digest: query.digest }, signal) };
-}
-
-async function collect(
-  line: Line,
-  expected: { readonly records: QueryRecords; readonly result: string; readonly digest: string },
-  signal: AbortSignal,
-): Promise<Float64Array> {
-  const { store, cipher, job } = line;
-  const bytes = await store.read(expected.result, { signal, maxBytes: maxResultBytes });
-  job.received(bytes.length);
-  const { index, records } = expected.records;
-  const decrypted = await cipher.decrypt(bytes, { file: expected.result, digest: expected.digest, signal });
-  const { header } = decrypted;
-  if (header.job !== job.id || header.index !== index || header.records !== records) {
-    throw new AppError('result.not-verified', 'The result belongs to another query.', { file: expected.result });
-  }
-  await job.verified(index, decrypted);
-  return decrypted.scores;
-}
-
 async function checkUnchanged(data: CheckedData, signal: AbortSignal): Promise<boolean> {
   return (await digestFile(data.file, { signal })) === data.sha256;
 }
@@ -281,7 +219,6 @@ function outcomeOf(parts: {
   readonly data: CheckedData;
   readonly profile: Profile;
   readonly output: string;
-  readonly canaries: number;
   readonly warnings: readonly string[];
   readonly deployment: string;
   readonly key: string;
@@ -298,7 +235,7 @@ function outcomeOf(parts: {
     output,
     records: data.records,
     queries: job.queries(),
-    verified: parts.canaries,
+    verified: job.canaries(),
     clipped: data.clipped,
     bytes,
     seconds: { ...seconds, total: (performance.now() - parts.started) / 1000 },

@@ -25,6 +25,7 @@ export interface Section {
   readonly sha256?: string;
 }
 
+/** One file of a header and its sections. @throws {AppError} artifact.too-large where the header is over 1 MiB */
 export function encodeContainer(header: object, sections: readonly Section[], sha256: Sha256): Uint8Array<ArrayBuffer> {
   let offset = 0;
   const entries = sections.map((section): SectionEntry => {
@@ -83,10 +84,10 @@ export function decodeHeader(bytes: Uint8Array, file: string): DecodedContainer 
  */
 export function sectionViews(
   bytes: Uint8Array,
-  base: number,
-  entries: readonly SectionEntry[],
+  layout: { readonly base: number; readonly entries: readonly SectionEntry[] },
   file: string,
 ): Uint8Array[] {
+  const { base, entries } = layout;
   let expected = 0;
   const views = entries.map((entry) => {
     if (entry.offset !== expected)

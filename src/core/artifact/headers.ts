@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { AppError } from '../error.ts';
-import { decodeHeader, sectionViews, type SectionEntry } from './container.ts';
+import { decodeHeader, sectionViews } from './container.ts';
 import { planMode } from './outcomes.ts';
 
 /** 64 hexadecimal digits: a SHA-256. */
@@ -105,5 +105,5 @@ export function readArtifact<Format extends keyof Headers>(
     );
   }
   const checked = parsed.data as Headers[Format];
-  return { header: checked, sections: sectionViews(bytes, base, checked.sections as readonly SectionEntry[], file) };
+  return { header: checked, sections: sectionViews(bytes, { base, entries: checked.sections }, file) };
 }

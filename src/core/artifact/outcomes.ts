@@ -9,8 +9,7 @@ const seconds = z.number().nonnegative();
 export const planMode = z.enum(['latency', 'throughput']);
 export type PlanMode = z.infer<typeof planMode>;
 
-export const packingName = z.enum(['records', 'coefficients', 'features', 'bits']);
-export type PackingName = z.infer<typeof packingName>;
+const packingName = z.enum(['records', 'coefficients', 'features', 'bits']);
 
 export const planOutcome = z.strictObject({
   mode: planMode,

@@ -4,7 +4,7 @@ import { blockCapacity, queryCapacity, type ClientPlan } from './plan.ts';
 const querySeconds = 0.01;
 
 /** Predicted seconds on one thread for a number of records, from the deployment's own estimate: the same on every machine. */
-export function predictedSeconds(plan: ClientPlan, records: number): number {
+function predictedSeconds(plan: ClientPlan, records: number): number {
   const blocks = Math.ceil(records / blockCapacity(plan));
   return blocks * plan.estimate.blockSeconds + Math.ceil(records / queryCapacity(plan)) * querySeconds;
 }
@@ -14,9 +14,4 @@ export function choosePlan(plans: readonly ClientPlan[], records: number): Clien
   const [best] = [...plans].sort((a, b) => predictedSeconds(a, records) - predictedSeconds(b, records));
   if (best === undefined) throw new RangeError('a deployment has at least one plan');
   return best;
-}
-
-/** From this many records on the choice no longer changes: how far a reader must look before it can choose. */
-export function decisiveRecords(plans: readonly ClientPlan[]): number {
-  return plans.length < 2 ? 1 : Math.max(...plans.map((plan) => queryCapacity(plan))) + 1;
 }

@@ -17,10 +17,12 @@ export interface CoefficientsGeometry {
   readonly blockRecords: number;
 }
 
+/** Ciphertexts in a block of a query. */
 export function inputCiphertexts(geometry: CoefficientsGeometry): number {
   return Math.ceil(geometry.inputs / geometry.chunk);
 }
 
+/** Ciphertexts in a block of a result. */
 export function resultCiphertexts(geometry: CoefficientsGeometry): number {
   return Math.ceil(geometry.outputs / geometry.outputsPerCiphertext);
 }

@@ -41,6 +41,7 @@ export interface LinearMagnitudes {
   readonly inputNorm: number;
 }
 
+/** @param scaledRows calibration rows, scaled, rows x inputs */
 export function linearMagnitudes(linear: ScaledLinear, scaledRows: Float64Array): LinearMagnitudes {
   const { inputs, outputs } = linear;
   let scoreBound = 0;

@@ -33,6 +33,7 @@ export function makeParameterSet(set: Omit<ParameterSet, 'id'>): ParameterSet {
   return { id: `${set.scheme}-${[set.polyModulusDegree, ...set.coeffModulusBits].join('-')}${plain}`, ...set };
 }
 
+/** Whether the moduli stay within {@link maxCoeffModulusBits}. */
 export function isSecure(set: ParameterSet): boolean {
   return totalBits(set.coeffModulusBits) <= maxCoeffModulusBits[set.polyModulusDegree];
 }

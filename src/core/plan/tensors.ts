@@ -6,6 +6,7 @@ export interface TensorWriter {
   all(): Float64Array;
 }
 
+/** An empty tensors.bin. */
 export function tensorWriter(): TensorWriter {
   const tensors: Float64Array[] = [];
   let offset = 0;

@@ -28,7 +28,7 @@ export function measureAccuracy(
 }
 
 /** The share of equal entries; NaN when there are none. */
-export function labelAccuracy(predicted: ArrayLike<number>, truth: ArrayLike<number>): number {
+function labelAccuracy(predicted: ArrayLike<number>, truth: ArrayLike<number>): number {
   return countEqual(predicted, truth) / truth.length;
 }
 

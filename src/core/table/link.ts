@@ -3,7 +3,7 @@ import { AppError } from '../error.ts';
 import type { Link, Task } from '../model/ir.ts';
 
 export type ClassificationTask = Extract<Task, { kind: 'classification' }>;
-export type RegressionTask = Extract<Task, { kind: 'regression' }>;
+type RegressionTask = Extract<Task, { kind: 'regression' }>;
 
 export interface Classified {
   readonly kind: 'classification';
@@ -44,7 +44,7 @@ export function applyLink(task: Task, scores: Float64Array, rows: number): Class
 }
 
 /** The class that a row's scores name: above the threshold for one score, else the largest, the first of equal ones. */
-export function labelOf(task: ClassificationTask, scores: Float64Array): number {
+function labelOf(task: ClassificationTask, scores: Float64Array): number {
   if (scores.length === 1 && task.classes.length === 2) return (scores[0] ?? 0) > task.threshold ? 1 : 0;
   let best = 0;
   for (let index = 1; index < scores.length; index += 1) {

@@ -1,11 +1,10 @@
-import { createCipheriv, createHmac } from 'node:crypto';
 import type { ClientDeployment } from '../../core/artifact/deployment.ts';
 import { encodeContainer, verifySection } from '../../core/artifact/container.ts';
 import { readArtifact, type ResultHeader } from '../../core/artifact/headers.ts';
-import { canonicalJson, queryDigest } from '../../core/artifact/ids.ts';
+import { queryDigest } from '../../core/artifact/ids.ts';
 import type { PlanMode } from '../../core/artifact/outcomes.ts';
 import { AppError } from '../../core/error.ts';
-import { blockShapes, drawBlock, type RandomWords, type Slot } from '../../core/plan/canaries.ts';
+import type { Slot } from '../../core/plan/canaries.ts';
 import type { ClientPlan } from '../../core/plan/plan.ts';
 import type { PlannedRanges } from '../../core/table/range.ts';
 import { makeContext, type HeContext } from '../context.ts';
@@ -15,6 +14,7 @@ import type { Seal } from '../library.ts';
 import type { BlockCodec, CodecOptions } from './block-codec.ts';
 import { coefficientsCodec } from './coefficients-codec.ts';
 import { recordsCodec } from './records-codec.ts';
+import { drawSlots } from './slots.ts';
 import { treeRecordsCodec } from './tree-records-codec.ts';
 
 /** Secret keys of one key set by parameter set, as SEAL saves them, and the secret that canary slots are derived from. */
@@ -98,7 +98,7 @@ function encryptQuery(
   const { deployment, secrets, ranges } = opened;
   const started = performance.now();
   const { codec, plan } = opened.codecOf(identity.mode);
-  const blocks = drawSlots(deployment, plan, { identity, secrets });
+  const blocks = drawSlots(deployment, plan, { identity, canarySecret: secrets.canarySecret });
   const sections = blocks.map((slots, index) => ({
     name: `block-${String(index)}`,
     bytes: joinFrames(
@@ -131,7 +131,7 @@ function decryptResult(
   checkIds(header, { deployment: deployment.id, key: secrets.key }, expected);
   const { codec, plan } = opened.codecOf(header.plan);
   const identity = { mode: header.plan, job: header.job, index: header.index, records: header.records };
-  const blocks = drawSlots(deployment, plan, { identity, secrets });
+  const blocks = drawSlots(deployment, plan, { identity, canarySecret: secrets.canarySecret });
   if (blocks.length !== sections.length) {
     throw new AppError('artifact.altered', 'The result does not have as many blocks as its query.', {
       file: expected.file,
@@ -216,34 +216,6 @@ function checkIds(
   if (expected.digest !== undefined && header.query !== expected.digest) {
     throw new AppError('result.not-verified', 'This result does not answer the query that was sent.', { file });
   }
-}
-
-/** The slots of each block: a stream keyed by HMAC-SHA-256(canary secret, identity), expanded with AES-256 in counter mode. */
-function drawSlots(
-  deployment: ClientDeployment,
-  plan: ClientPlan,
-  query: { readonly identity: QueryIdentity; readonly secrets: KeySetSecrets },
-): Slot[][] {
-  const message = canonicalJson({ deployment: deployment.id, ...query.identity });
-  const random = keyedWords(createHmac('sha256', query.secrets.canarySecret).update(message).digest());
-  return blockShapes(plan, query.identity.records, deployment.document.canaryPool).map((shape) =>
-    drawBlock(shape, random),
-  );
-}
-
-function keyedWords(key: Uint8Array): RandomWords {
-  const cipher = createCipheriv('aes-256-ctr', key, new Uint8Array(16));
-  let words = new Uint32Array(0);
-  let next = 0;
-  return () => {
-    if (next >= words.length) {
-      const bytes = Uint8Array.from(cipher.update(new Uint8Array(16_384)));
-      words = new Uint32Array(bytes.buffer);
-      next = 0;
-    }
-    next += 1;
-    return words[next - 1] ?? 0;
-  };
 }
 
 /** @returns blockRecords x inputs */

@@ -83,7 +83,7 @@ function maskAndBias(
 }
 
 /** Uniform in [0, modulus), by rejection; modulus < 2^53. */
-export function uniformIntegers(count: number, modulus: number): Float64Array {
+function uniformIntegers(count: number, modulus: number): Float64Array {
   const values = new Float64Array(count);
   const high = Math.floor((modulus - 1) / 2 ** 32);
   const highMask = high === 0 ? 0 : 2 ** (Math.floor(Math.log2(high)) + 1) - 1;

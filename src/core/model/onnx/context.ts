@@ -206,7 +206,7 @@ export function nameOf(node: OnnxNode): string {
 }
 
 /** How messages call a value. */
-export function kindName(value: Value): string {
+function kindName(value: Value): string {
   const names = {
     constant: 'a constant',
     tensor: 'a tensor',
