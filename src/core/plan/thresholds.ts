@@ -29,7 +29,11 @@ export function listedEdges({ inputs, trees }: TreeEnsemble): number[][] {
 export type SortedColumns = readonly Float64Array[];
 
 /** @param features rows x inputs */
-export function sortColumns(features: Float64Array, rows: number, ensemble: Pick<TreeEnsemble, 'inputs' | 'comparison'>): SortedColumns {
+export function sortColumns(
+  features: Float64Array,
+  rows: number,
+  ensemble: Pick<TreeEnsemble, 'inputs' | 'comparison'>,
+): SortedColumns {
   const values = ensemble.comparison === 'float32' ? Float32Array.from(features) : features;
   return Array.from({ length: ensemble.inputs }, (_, feature) =>
     Float64Array.from({ length: rows }, (_, row) => values[row * ensemble.inputs + feature] ?? Number.NaN)

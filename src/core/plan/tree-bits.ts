@@ -24,7 +24,9 @@ function bitTree(tree: Tree, thermometer: Thermometer): BitTree {
     const place = edgesUpTo(thermometer.edges[feature] ?? new Float64Array(0), tree.threshold[node] ?? 0) - 1;
     return (thermometer.offset[feature] ?? 0) + place;
   });
-  const missing = Int32Array.from(tree.feature, (feature, node) => (tree.missingLeft[node] === 1 ? (missingBit(thermometer, feature) ?? -1) : -1));
+  const missing = Int32Array.from(tree.feature, (feature, node) =>
+    tree.missingLeft[node] === 1 ? (missingBit(thermometer, feature) ?? -1) : -1,
+  );
   return { bit, missing, left: tree.left, right: tree.right, leafValues: tree.leafValues };
 }
 
@@ -49,13 +51,19 @@ export function writeTrees(trees: readonly BitTree[]): Float64Array {
 /** The reverse of {@link writeTrees}. */
 export function readTrees(numbers: Float64Array): BitTree[] {
   const trees: BitTree[] = [];
-  for (let start = 0; start < numbers.length; ) {
+  for (let start = 0; start < numbers.length;) {
     const nodes = numbers[start] ?? 0;
     const leaves = numbers[start + 1] ?? 0;
     const table = numbers.subarray(start + 2, start + 2 + 4 * nodes);
     const column = (index: number) => Int32Array.from({ length: nodes }, (_, node) => table[4 * node + index] ?? -1);
     const end = start + 2 + 4 * nodes + leaves;
-    trees.push({ bit: column(0), missing: column(1), left: column(2), right: column(3), leafValues: numbers.slice(end - leaves, end) });
+    trees.push({
+      bit: column(0),
+      missing: column(1),
+      left: column(2),
+      right: column(3),
+      leafValues: numbers.slice(end - leaves, end),
+    });
     start = end;
   }
   return trees;

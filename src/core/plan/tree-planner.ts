@@ -79,7 +79,11 @@ function seeByGrid(request: BodyRequest<TreeEnsemble>): SeenEnsemble {
 function agreementOf(request: BodyRequest, clear: Float64Array, other: Float64Array): number {
   if (request.task.kind === 'regression') return rSquared(other, clear);
   const rows = clear.length / request.body.outputs;
-  return measureAgreement(request.task, { clear, other, rows }, { maxError: request.maxError, typicalScore: request.scoreScale }).agreement;
+  return measureAgreement(
+    request.task,
+    { clear, other, rows },
+    { maxError: request.maxError, typicalScore: request.scoreScale },
+  ).agreement;
 }
 
 function specOf({ body, features }: BodyRequest<TreeEnsemble>, edges: ThermometerSpec['edges']): ThermometerSpec {
@@ -87,7 +91,11 @@ function specOf({ body, features }: BodyRequest<TreeEnsemble>, edges: Thermomete
   return { comparison: body.comparison, missing, edges };
 }
 
-function planRecords(request: BodyRequest<TreeEnsemble>, { thermometer, ensemble }: SeenEnsemble, mode: PlanMode): PlannedMode {
+function planRecords(
+  request: BodyRequest<TreeEnsemble>,
+  { thermometer, ensemble }: SeenEnsemble,
+  mode: PlanMode,
+): PlannedMode {
   const { outputs, inputs, base } = ensemble;
   const trees = bitTrees(ensemble, thermometer);
   // Leaves are off by half a step each; the sum by at most as many halves as there are trees.
@@ -136,7 +144,8 @@ function largestScore(trees: readonly BitTree[], base: Float64Array): number {
   for (const { leafValues } of trees) {
     for (const output of sums.keys()) {
       let most = 0;
-      for (let index = output; index < leafValues.length; index += sums.length) most = Math.max(most, Math.abs(leafValues[index] ?? 0));
+      for (let index = output; index < leafValues.length; index += sums.length)
+        most = Math.max(most, Math.abs(leafValues[index] ?? 0));
       sums[output] = (sums[output] ?? 0) + most;
     }
   }
@@ -155,7 +164,10 @@ function estimateRecords(
   const primes = coeffModulusBits.length - 1;
   const size = polyModulusDegree / 8192;
   const perPrime =
-    work.products * cost.product + work.scalings * cost.scaling + work.usedBits * cost.load + work.relinearizations * cost.relinearization * primes;
+    work.products * cost.product +
+    work.scalings * cost.scaling +
+    work.usedBits * cost.load +
+    work.relinearizations * cost.relinearization * primes;
   // Of each coefficient whole bytes are stored, and some frame.
   const bytes = Math.ceil((coeffModulusBits[0] ?? 60) / 8) * polyModulusDegree * 1.04;
   return {

@@ -11,7 +11,10 @@ import { zeroEncryptionDeviation } from './linear.ts';
 
 /** Leaf values as integers: value * 2^scoreBits. */
 export function integerLeaves(trees: readonly BitTree[], scoreBits: number): BitTree[] {
-  return trees.map((tree) => ({ ...tree, leafValues: tree.leafValues.map((value) => Math.round(value * 2 ** scoreBits) + 0) }));
+  return trees.map((tree) => ({
+    ...tree,
+    leafValues: tree.leafValues.map((value) => Math.round(value * 2 ** scoreBits) + 0),
+  }));
 }
 
 /** The one output that a tree's leaves add to, or undefined where there are several. */
@@ -79,7 +82,11 @@ export function recordsNoiseBits(trees: readonly BitTree[], outputs: number, pla
 }
 
 /** @param scoreBits bits of a score's integer with its sign. The smallest ring whose modulus holds t and the noise. @returns undefined where none does */
-export function recordsParameters(trees: readonly BitTree[], outputs: number, scoreBits: number): ParameterSet | undefined {
+export function recordsParameters(
+  trees: readonly BitTree[],
+  outputs: number,
+  scoreBits: number,
+): ParameterSet | undefined {
   for (const polyModulusDegree of [4096, 8192, 16384] as const) {
     // Batching wants a prime that is 1 modulo 2N: with three bits more than that there are some.
     const plainBits = Math.max(scoreBits, Math.log2(2 * polyModulusDegree) + 3);
@@ -91,7 +98,12 @@ export function recordsParameters(trees: readonly BitTree[], outputs: number, sc
     // Relinearization noise grows with a prime over the special one, and may do so up to the noise that is there already.
     const special = Math.min(60, most - primes * bits);
     if (special < Math.max(20, bits - plainBits - 8) || bits > 58) continue;
-    return makeParameterSet({ scheme: 'bgv', polyModulusDegree, coeffModulusBits: [...new Array<number>(primes).fill(bits), special], plainModulusBits: plainBits });
+    return makeParameterSet({
+      scheme: 'bgv',
+      polyModulusDegree,
+      coeffModulusBits: [...new Array<number>(primes).fill(bits), special],
+      plainModulusBits: plainBits,
+    });
   }
   return undefined;
 }
@@ -112,7 +124,11 @@ export function tooDeep(trees: readonly BitTree[], outputs: number, plainBits: n
  * turn.
  * @returns bits of each, so that the noise is marginBits below the modulus
  */
-export function floodFactors({ polyModulusDegree: degree, coeffModulusBits, plainModulusBits: plainBits = 0 }: ParameterSet): number[] {
+export function floodFactors({
+  polyModulusDegree: degree,
+  coeffModulusBits,
+  plainModulusBits: plainBits = 0,
+}: ParameterSet): number[] {
   const data = coeffModulusBits.slice(0, -1).reduce((sum, bits) => sum + bits, 0);
   let missing = data - marginBits - 3 - plainBits - Math.log2(zeroEncryptionDeviation(degree));
   const spread = (bits: number) => bits - 1.8 + Math.log2(degree) / 2;

@@ -6,7 +6,11 @@ import { callSeal } from '../library.ts';
 import type { BlockCodec, CodecOptions } from './block-codec.ts';
 
 /** Trees in the records packing: slot r of ciphertext i holds bit i of record r; slot r of a result its score as an integer. */
-export function treeRecordsCodec(he: HeContext, plan: ClientPlanOf<'trees-records'>, options: CodecOptions): BlockCodec {
+export function treeRecordsCodec(
+  he: HeContext,
+  plan: ClientPlanOf<'trees-records'>,
+  options: CodecOptions,
+): BlockCodec {
   const encoder = new he.seal.BatchEncoder(he.context);
   const thermometer = openThermometer(plan.thermometer, options.ranges);
   const { outputs, blockRecords } = plan;
@@ -14,7 +18,8 @@ export function treeRecordsCodec(he: HeContext, plan: ClientPlanOf<'trees-record
   const slots = new BigInt64Array(encoder.slotCount());
   const encryptBit = (truth: Uint8Array, bit: number): Uint8Array =>
     callSeal('encrypt a bit', () => {
-      for (let record = 0; record < blockRecords; record += 1) slots[record] = truth[record * thermometer.bits + bit] === 1 ? 1n : 0n;
+      for (let record = 0; record < blockRecords; record += 1)
+        slots[record] = truth[record * thermometer.bits + bit] === 1 ? 1n : 0n;
       using plaintext = new he.seal.Plaintext();
       encoder.encode(slots, plaintext);
       using ciphertext = options.encryptor.encryptSymmetricSerializable(plaintext);
@@ -34,7 +39,8 @@ export function treeRecordsCodec(he: HeContext, plan: ClientPlanOf<'trees-record
           using plaintext = new he.seal.Plaintext();
           options.decryptor.decrypt(ciphertext, plaintext);
           const integers = encoder.decodeBigInt64(plaintext) as BigInt64Array;
-          for (let record = 0; record < blockRecords; record += 1) scores[record * outputs + output] = Number(integers[record]) * scale;
+          for (let record = 0; record < blockRecords; record += 1)
+            scores[record * outputs + output] = Number(integers[record]) * scale;
         });
       }
       return scores;

@@ -17,7 +17,11 @@ type Plan = ServerPlanOf<'trees-records'>;
  * Trees with one slot a record, in BGV: node = b (left - right) + right, from the leaves up. A node's value is a ciphertext plus an integer
  * known in the clear; only differences that are multiplied again are relinearized, and trees with the same root share its product.
  */
-export function treeRecordsCircuit(he: HeContext, plan: Plan, tensors: { readonly trees: Float64Array; readonly base: Float64Array }): Circuit {
+export function treeRecordsCircuit(
+  he: HeContext,
+  plan: Plan,
+  tensors: { readonly trees: Float64Array; readonly base: Float64Array },
+): Circuit {
   const trees = readTrees(tensors.trees);
   const polynomials = polynomialCodec(he);
   const scalars = scalarCache(he, polynomials);
@@ -54,11 +58,18 @@ interface Arithmetic extends Disposable {
 
 function openArithmetic(
   he: HeContext,
-  source: { readonly ciphertexts: readonly Uint8Array[]; readonly keys: EvaluationKeySet; readonly scalars: ScalarCache },
+  source: {
+    readonly ciphertexts: readonly Uint8Array[];
+    readonly keys: EvaluationKeySet;
+    readonly scalars: ScalarCache;
+  },
 ): Arithmetic {
   const owned = new DisposableStack();
   const decisions = new Map<string, Ciphertext>();
-  const bitOf = (bit: number): Ciphertext => remembered(decisions, String(bit), () => owned.use(loadCiphertext(he, source.ciphertexts[bit] ?? new Uint8Array(0))));
+  const bitOf = (bit: number): Ciphertext =>
+    remembered(decisions, String(bit), () =>
+      owned.use(loadCiphertext(he, source.ciphertexts[bit] ?? new Uint8Array(0))),
+    );
   return {
     he,
     keys: source.keys,
@@ -98,8 +109,14 @@ function absorb(he: HeContext, a: Ciphertext | undefined, b: Ciphertext | undefi
 
 /** The sums over trees, an output each. */
 function evaluateTrees(arithmetic: Arithmetic, trees: readonly BitTree[], outputs: number): Value[] {
-  const sums: { ciphertext: Ciphertext | undefined; constant: number }[] = Array.from({ length: outputs }, () => ({ ciphertext: undefined, constant: 0 }));
-  const byRoot = new Map<string, { readonly tree: BitTree; readonly output: number; difference: Ciphertext | undefined; factor: number }>();
+  const sums: { ciphertext: Ciphertext | undefined; constant: number }[] = Array.from({ length: outputs }, () => ({
+    ciphertext: undefined,
+    constant: 0,
+  }));
+  const byRoot = new Map<
+    string,
+    { readonly tree: BitTree; readonly output: number; difference: Ciphertext | undefined; factor: number }
+  >();
   for (const tree of trees) {
     const output = soleOutput(tree, outputs);
     if (output === undefined) {
@@ -117,7 +134,11 @@ function evaluateTrees(arithmetic: Arithmetic, trees: readonly BitTree[], output
     const right = valueOf(arithmetic, { tree, leaf }, tree.right[0] ?? -1);
     const key = `${String(output)}/${String(tree.bit[0])}/${String(tree.missing[0])}`;
     const group = remembered(byRoot, key, () => ({ tree, output, difference: undefined, factor: 0 }));
-    group.difference = absorb(arithmetic.he, group.difference, subtract(arithmetic.he, left.ciphertext, right.ciphertext));
+    group.difference = absorb(
+      arithmetic.he,
+      group.difference,
+      subtract(arithmetic.he, left.ciphertext, right.ciphertext),
+    );
     group.factor += left.constant - right.constant;
     sum.ciphertext = absorb(arithmetic.he, sum.ciphertext, right.ciphertext);
     sum.constant += right.constant;
@@ -132,7 +153,11 @@ function evaluateTrees(arithmetic: Arithmetic, trees: readonly BitTree[], output
 }
 
 /** A subtree's value from its leaves up. */
-function valueOf(arithmetic: Arithmetic, source: { readonly tree: BitTree; readonly leaf: (index: number) => number }, node: number): Value {
+function valueOf(
+  arithmetic: Arithmetic,
+  source: { readonly tree: BitTree; readonly leaf: (index: number) => number },
+  node: number,
+): Value {
   const { tree, leaf } = source;
   if (node < 0) return { ciphertext: undefined, constant: leaf(~node) };
   const left = valueOf(arithmetic, source, tree.left[node] ?? -1);
@@ -157,7 +182,11 @@ function subtract(he: HeContext, left: Ciphertext | undefined, right: Ciphertext
 }
 
 /** decision * difference, of size 3; the difference is consumed. */
-function multiplyDifference({ he, keys }: Arithmetic, decision: Ciphertext, difference: Ciphertext | undefined): Ciphertext | undefined {
+function multiplyDifference(
+  { he, keys }: Arithmetic,
+  decision: Ciphertext,
+  difference: Ciphertext | undefined,
+): Ciphertext | undefined {
   if (difference === undefined) return undefined;
   relinearize(he, difference, keys);
   he.evaluator.multiplyInplace(difference, decision);
@@ -166,7 +195,8 @@ function multiplyDifference({ he, keys }: Arithmetic, decision: Ciphertext, diff
 
 function relinearize(he: HeContext, ciphertext: Ciphertext, keys: EvaluationKeySet): void {
   if (ciphertext.size() < 3) return;
-  if (keys.relinearizationKeys === undefined) throw new AppError('artifact.unreadable', 'The evaluation keys have no relinearization keys.');
+  if (keys.relinearizationKeys === undefined)
+    throw new AppError('artifact.unreadable', 'The evaluation keys have no relinearization keys.');
   he.evaluator.relinearizeInplace(ciphertext, keys.relinearizationKeys);
 }
 
@@ -174,7 +204,11 @@ function relinearize(he: HeContext, ciphertext: Ciphertext, keys: EvaluationKeyS
  * A tree whose leaves add to several outputs: with q = (path to the node) * b, an output is the sum over inner nodes of
  * q (rightmost leaf on the left - rightmost leaf on the right), so that each product serves all outputs.
  */
-function addByPaths(arithmetic: Arithmetic, tree: BitTree, sums: { ciphertext: Ciphertext | undefined; constant: number }[]): void {
+function addByPaths(
+  arithmetic: Arithmetic,
+  tree: BitTree,
+  sums: { ciphertext: Ciphertext | undefined; constant: number }[],
+): void {
   const outputs = sums.length;
   const rightmost = (start: number): number => {
     let node = start;
@@ -185,7 +219,11 @@ function addByPaths(arithmetic: Arithmetic, tree: BitTree, sums: { ciphertext: C
   const visit = (node: number, path: Ciphertext | undefined): void => {
     if (node < 0) return;
     const [left, right] = [tree.left[node] ?? -1, tree.right[node] ?? -1];
-    using taken = takenLeft(arithmetic, { path, decision: arithmetic.decision(tree, node), again: left >= 0 || right >= 0 });
+    using taken = takenLeft(arithmetic, {
+      path,
+      decision: arithmetic.decision(tree, node),
+      again: left >= 0 || right >= 0,
+    });
     for (const [output, sum] of sums.entries()) {
       const factor = leaf(rightmost(left), output) - leaf(rightmost(right), output);
       sum.ciphertext = arithmetic.addScaled(sum.ciphertext, taken, factor);
@@ -224,7 +262,12 @@ function oneMinus({ he }: Arithmetic, ciphertext: Ciphertext): Ciphertext {
 /** The result as it leaves: relinearized, base added, flooded, on the smallest modulus. */
 function finish(
   he: HeContext,
-  output: { readonly result: Ciphertext | undefined; readonly constant: number; readonly keys: EvaluationKeySet; readonly polynomials: PolynomialCodec },
+  output: {
+    readonly result: Ciphertext | undefined;
+    readonly constant: number;
+    readonly keys: EvaluationKeySet;
+    readonly polynomials: PolynomialCodec;
+  },
 ): Uint8Array {
   using sum = floodedZero(he, output.keys, output.polynomials);
   if (output.result !== undefined) {
