@@ -88,8 +88,7 @@ export function recordsParameters(
   scoreBits: number,
 ): ParameterSet | undefined {
   for (const polyModulusDegree of [4096, 8192, 16384] as const) {
-    // Batching wants a prime that is 1 modulo 2N: with three bits more than that there are some.
-    const plainBits = Math.max(scoreBits, Math.log2(2 * polyModulusDegree) + 3);
+    const plainBits = batchingBits(scoreBits, polyModulusDegree);
     const data = Math.ceil(recordsNoiseBits(trees, outputs, plainBits) + floodBits + marginBits);
     const most = maxCoeffModulusBits[polyModulusDegree];
     const primes = Math.ceil(data / 56);
@@ -106,6 +105,18 @@ export function recordsParameters(
     });
   }
   return undefined;
+}
+
+/** The fewest bits, `least` or more, that a prime has which is 1 modulo 2N: at 8192, say, no such prime has 19. */
+function batchingBits(least: number, degree: number): number {
+  for (let bits = Math.max(least, Math.log2(degree) + 2); ; bits += 1) {
+    for (let value = 2 ** (bits - 1) + 1; value < 2 ** bits; value += 2 * degree) if (isPrime(value)) return bits;
+  }
+}
+
+function isPrime(value: number): boolean {
+  for (let factor = 3; factor * factor <= value; factor += 2) if (value % factor === 0) return false;
+  return true;
 }
 
 /** @throws {AppError} plan.impossible naming depth and budget */
