@@ -1,4 +1,4 @@
-import type { Ciphertext, Plaintext } from 'node-seal';
+import type { Ciphertext } from 'node-seal';
 import type { ServerPlanOf } from '../../core/plan/plan.ts';
 import { readTrees, type BitTree } from '../../core/plan/tree-bits.ts';
 import { soleOutput } from '../../core/plan/tree-records.ts';
@@ -10,6 +10,7 @@ import { polynomialCodec, type PolynomialCodec } from '../polynomials.ts';
 import type { Circuit } from './circuit.ts';
 import type { EvaluationKeySet } from './evaluation-keys.ts';
 import { floodedZero } from './flood.ts';
+import { constantPlaintext, remembered, scalarCache, type ScalarCache } from './scalars.ts';
 
 type Plan = ServerPlanOf<'trees-records'>;
 
@@ -278,53 +279,4 @@ function finish(
   if (!constant.isZero()) he.evaluator.addPlainInplace(sum, constant);
   while (sum.coeffModulusSize() > 1) he.evaluator.cipherModSwitchToNextInplace(sum);
   return saveCompressed(he, sum);
-}
-
-/** An integer in every slot is a constant polynomial. */
-function constantPlaintext(polynomials: PolynomialCodec, value: number): Plaintext {
-  const coefficients = new Float64Array(polynomials.degree);
-  coefficients[0] = value % polynomials.modulus;
-  return polynomials.encode(coefficients);
-}
-
-interface ScalarCache extends Disposable {
-  /** An integer as a sum of at most three digits, each with its transformed plaintext (borrowed). */
-  of(factor: number): { readonly plaintext: Plaintext; readonly negative: boolean }[];
-}
-
-/** Digits of 2^9 keep the cache below some 300 plaintexts a place, where whole factors would want one each. */
-const digitBase = 512;
-
-function scalarCache(he: HeContext, polynomials: PolynomialCodec): ScalarCache {
-  const transformed = new Map<number, Plaintext>();
-  const plaintextOf = (magnitude: number): Plaintext =>
-    remembered(transformed, magnitude, () => {
-      const plaintext = constantPlaintext(polynomials, magnitude);
-      he.evaluator.plainTransformToNttInplace(plaintext, he.context.firstParmsId());
-      return plaintext;
-    });
-  return {
-    of: (factor) => {
-      const digits = [];
-      let rest = factor;
-      for (let place = 1; rest !== 0; place *= digitBase) {
-        // The digit nearest to zero.
-        const digit = rest - digitBase * Math.round(rest / digitBase);
-        if (digit !== 0) digits.push({ plaintext: plaintextOf(Math.abs(digit) * place), negative: digit < 0 });
-        rest = (rest - digit) / digitBase;
-      }
-      return digits;
-    },
-    [Symbol.dispose]: () => {
-      for (const plaintext of transformed.values()) plaintext.delete();
-    },
-  };
-}
-
-function remembered<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
-  const known = map.get(key);
-  if (known !== undefined) return known;
-  const made = make();
-  map.set(key, made);
-  return made;
 }
