@@ -65,10 +65,10 @@ const productNoiseBits = 6;
 /** A result keeps this much room between noise and modulus: beyond it decryption fails. */
 const marginBits = 9;
 /** Flooding noise exceeds that of the computation by at least as much. */
-export const floodBits = 12;
+const floodBits = 12;
 
 /** log2 of the largest noise coefficient of a result before flooding. */
-export function recordsNoiseBits(trees: readonly BitTree[], outputs: number, plainBits: number): number {
+function recordsNoiseBits(trees: readonly BitTree[], outputs: number, plainBits: number): number {
   const fresh = plainBits + freshNoiseBits;
   let largest = 0;
   for (const tree of trees) {
