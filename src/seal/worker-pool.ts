@@ -28,7 +28,10 @@ interface Job {
   readonly signal: AbortSignal;
 }
 
-type Outcome = { readonly output: unknown } | { readonly failure: unknown };
+type Outcome = { readonly output: unknown } | { readonly failure: AppError };
+
+/** What a worker posts. */
+type Answer = { readonly output: unknown } | { readonly failure: Failure };
 
 interface Failure {
   readonly code: ErrorCode;
@@ -83,8 +86,8 @@ export function openWorkerPool<Tasks extends TaskTypes>(
 function startWorker(pool: Pool, lane: Lane): Worker {
   const worker = new Worker(pool.program, { workerData: pool.data, stdin: false });
   lane.worker = worker;
-  worker.on('message', (outcome: Outcome) => {
-    finish(pool, lane, outcome);
+  worker.on('message', (answer: Answer) => {
+    finish(pool, lane, answer);
   });
   worker.on('error', (cause) => {
     bury(pool, lane, { worker, cause });
@@ -123,11 +126,11 @@ function toError(reason: unknown): Error {
   return reason instanceof Error ? reason : new DOMException(String(reason), 'AbortError');
 }
 
-function finish(pool: Pool, lane: Lane, outcome: Outcome): void {
+function finish(pool: Pool, lane: Lane, answer: Answer): void {
   const job = lane.job;
   lane.job = undefined;
   lane.worker?.unref();
-  job?.settle('failure' in outcome ? { failure: revive(outcome.failure as Failure) } : outcome);
+  job?.settle('failure' in answer ? { failure: revive(answer.failure) } : answer);
   startNext(pool);
 }
 

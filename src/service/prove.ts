@@ -6,7 +6,7 @@ import { clearScores } from '../core/model/score.ts';
 import type { Model } from '../core/model/ir.ts';
 import { packingOf, queryCapacity, type ClientPlan } from '../core/plan/plan.ts';
 import { blendedRows, syntheticRows } from '../core/plan/ranges.ts';
-import { measureAgreement, rSquared } from '../core/table/accuracy.ts';
+import { measureAgreement, type Agreement, rSquared } from '../core/table/accuracy.ts';
 import type { PlannedRanges } from '../core/table/range.ts';
 import { openCipher, type Cipher } from '../seal/cipher.ts';
 import { openEvaluator, type Evaluator } from '../seal/evaluator.ts';
@@ -93,31 +93,9 @@ async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench):
   const agreement = varies
     ? { ...measured, agreement: rSquared(encrypted.scores, clear), agreementLowerBound: 0 }
     : measured;
-  if ((!approximate && agreement.maxError > request.maxError) || agreement.agreement < request.minAgreement) {
-    throw new AppError(
-      'plan.not-proven',
-      `The ${plan.mode} plan did not prove: largest error ${agreement.maxError.toExponential(1)}, agreement ${String(agreement.agreement)}.`,
-      {
-        hint: 'Allow a larger --max-error or a smaller --min-agreement.',
-      },
-    );
-  }
-  const timed = await timeQuery(plan, features, bench);
+  demand(request, { plan, agreement, approximate });
   return {
-    plan: {
-      mode: plan.mode,
-      scheme: plan.parameters.scheme,
-      packing: packingOf(plan),
-      polyModulusDegree: plan.parameters.polyModulusDegree,
-      coeffModulusBits: [...plan.parameters.coeffModulusBits],
-      securityBits: 128,
-      capacity: queryCapacity(plan),
-      agreement: agreement.agreement,
-      agreementLowerBound: agreement.agreementLowerBound,
-      maxError: agreement.maxError,
-      bytes: { evaluationKeys: bench.keys.evaluationKeys.length, query: timed.queryBytes, result: timed.resultBytes },
-      seconds: { keys: bench.keySeconds, encrypt: timed.encrypt, evaluate: timed.evaluate, decrypt: timed.decrypt },
-    },
+    plan: planOutcomeOf(plan, { agreement, bench, timed: await timeQuery(plan, features, bench) }),
     errorBound: plan.errorBound,
     rmsError: agreement.rmsError,
     calibrationRows: rows,
@@ -125,6 +103,49 @@ async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench):
     calibrationScores: encrypted.scores.slice(0, rows * plan.outputs),
     canaries: encrypted.canaries,
   };
+}
+
+/** @throws {AppError} plan.not-proven */
+function demand(
+  request: ProofRequest,
+  proved: { readonly plan: ClientPlan; readonly agreement: Agreement; readonly approximate: boolean },
+): void {
+  const { plan, agreement, approximate } = proved;
+  const exact = approximate || agreement.maxError <= request.maxError;
+  if (exact && agreement.agreement >= request.minAgreement) return;
+  const seen = `largest error ${agreement.maxError.toExponential(1)}, agreement ${String(agreement.agreement)}`;
+  throw new AppError('plan.not-proven', `The ${plan.mode} plan did not prove: ${seen}.`, {
+    hint: 'Allow a larger --max-error or a smaller --min-agreement.',
+  });
+}
+
+function planOutcomeOf(
+  plan: ClientPlan,
+  proved: { readonly agreement: Agreement; readonly bench: Bench; readonly timed: TimedQuery },
+): PlanOutcome {
+  const { agreement, bench, timed } = proved;
+  return {
+    mode: plan.mode,
+    scheme: plan.parameters.scheme,
+    packing: packingOf(plan),
+    polyModulusDegree: plan.parameters.polyModulusDegree,
+    coeffModulusBits: [...plan.parameters.coeffModulusBits],
+    securityBits: 128,
+    capacity: queryCapacity(plan),
+    agreement: agreement.agreement,
+    agreementLowerBound: agreement.agreementLowerBound,
+    maxError: agreement.maxError,
+    bytes: { evaluationKeys: bench.keys.evaluationKeys.length, query: timed.queryBytes, result: timed.resultBytes },
+    seconds: { keys: bench.keySeconds, encrypt: timed.encrypt, evaluate: timed.evaluate, decrypt: timed.decrypt },
+  };
+}
+
+interface TimedQuery {
+  readonly queryBytes: number;
+  readonly resultBytes: number;
+  readonly encrypt: number;
+  readonly evaluate: number;
+  readonly decrypt: number;
 }
 
 /** All rows through the plan, in as many queries as it takes. */
@@ -168,8 +189,9 @@ async function timeQuery(
   }
   const job = freshJob();
   const runs = [];
-  for (let index = 0; index < timedQueries; index += 1)
-    runs.push(await throughPlan(plan, { job, index, features }, bench));
+  const until = performance.now() + timedMs;
+  do runs.push(await throughPlan(plan, { job, index: runs.length, features }, bench));
+  while (runs.length < timedQueries && performance.now() < until);
   const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? 0;
   return {
     queryBytes: median(runs.map((run) => run.query.query.length)),

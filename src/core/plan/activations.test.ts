@@ -24,17 +24,29 @@ function drawChain(activation: Activation): { readonly chain: AffineChain; reado
     matrix: fromDense(normal(height * width), height, width),
     bias: normal(height),
   });
-  const layers = [affine('first', hidden, inputs), { kind: 'activation', name: 'between', activation } as const, affine('last', outputs, hidden)];
+  const layers = [
+    affine('first', hidden, inputs),
+    { kind: 'activation', name: 'between', activation } as const,
+    affine('last', outputs, hidden),
+  ];
   return { chain: { kind: 'affine-chain', inputs, outputs, layers }, calibration: normal(rows * inputs) };
 }
 
-function fit(activation: Activation): { readonly error: number; readonly fitted: ReturnType<typeof fitActivations>; readonly calibration: Float64Array } {
+function fit(activation: Activation): {
+  readonly error: number;
+  readonly fitted: ReturnType<typeof fitActivations>;
+  readonly calibration: Float64Array;
+} {
   const { chain, calibration } = drawChain(activation);
   const fitted = fitActivations({ chain, task, calibration, rows, maxError: 0.1, typicalScore: 1 });
   const clear = clearScores(chain, calibration, rows);
   const scores = polynomialScores(fitted.network, calibration, rows);
   const size = Math.hypot(...clear);
-  return { error: Math.hypot(...clear.map((value, index) => value - (scores[index] ?? NaN))) / size, fitted, calibration };
+  return {
+    error: Math.hypot(...clear.map((value, index) => value - (scores[index] ?? NaN))) / size,
+    fitted,
+    calibration,
+  };
 }
 
 describe('fitActivations', () => {
@@ -46,7 +58,13 @@ describe('fitActivations', () => {
   });
 
   it('comes close to activations that are no polynomials, and says that it approximates', () => {
-    const activations: Activation[] = [{ kind: 'relu' }, { kind: 'softplus' }, { kind: 'silu' }, { kind: 'leaky-relu', slope: 0.1 }, { kind: 'gelu', approximation: 'none' }];
+    const activations: Activation[] = [
+      { kind: 'relu' },
+      { kind: 'softplus' },
+      { kind: 'silu' },
+      { kind: 'leaky-relu', slope: 0.1 },
+      { kind: 'gelu', approximation: 'none' },
+    ];
     for (const activation of activations) {
       const { error, fitted } = fit(activation);
       expect(error, activation.kind).toBeLessThan(0.25);
@@ -64,10 +82,14 @@ describe('roundNetwork', () => {
     const { fitted, calibration } = fit({ kind: 'relu' });
     const clear = polynomialScores(fitted.network, calibration, rows);
     const errors = [6, 9, 12, 15].map((bits) => {
-      const scores = roundedScores(roundNetwork(fitted.network, calibration, { hidden: bits, last: bits + 5 }), calibration);
+      const scores = roundedScores(
+        roundNetwork(fitted.network, calibration, { hidden: bits, last: bits + 5 }),
+        calibration,
+      );
       return Math.hypot(...scores.map((score, index) => score - (clear[index] ?? NaN)));
     });
-    for (let index = 1; index < errors.length; index += 1) expect(errors[index]).toBeLessThan((errors[index - 1] ?? 0) / 2);
+    for (let index = 1; index < errors.length; index += 1)
+      expect(errors[index]).toBeLessThan((errors[index - 1] ?? 0) / 2);
   });
 
   it('holds integers only', () => {

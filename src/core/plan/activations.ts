@@ -3,7 +3,13 @@ import { activationFunction, erf } from '../model/affine.ts';
 import type { Activation, AffineChain, Task } from '../model/ir.ts';
 import { clearScores } from '../model/score.ts';
 import { measureAgreement } from '../table/accuracy.ts';
-import { applyPolynomials, preActivations, type PolynomialLayer, type PolynomialNetwork, type UnitPolynomials } from './network.ts';
+import {
+  applyPolynomials,
+  preActivations,
+  type PolynomialLayer,
+  type PolynomialNetwork,
+  type UnitPolynomials,
+} from './network.ts';
 
 /** How well the network still agrees when one layer's activation after the other is replaced: this one and those before it. */
 export interface LayerFit {
@@ -85,9 +91,13 @@ export function fitActivations(request: FitRequest): FittedNetwork {
 }
 
 function tooWide(layer: string): AppError {
-  return new AppError('plan.impossible', `The values before the activation ${layer} have no finite range on the calibration rows.`, {
-    hint: 'Fewer activations, or standardized features: each squaring squares the range.',
-  });
+  return new AppError(
+    'plan.impossible',
+    `The values before the activation ${layer} have no finite range on the calibration rows.`,
+    {
+      hint: 'Fewer activations, or standardized features: each squaring squares the range.',
+    },
+  );
 }
 
 function exactPolynomials(activation: Activation, units: number): UnitPolynomials | undefined {
@@ -105,7 +115,7 @@ interface Moments {
 }
 
 /** @param u rows x units. @returns means and deviations, the latter at least a share of the layer's */
-export function unitMoments(u: Float64Array, units: number): Moments {
+function unitMoments(u: Float64Array, units: number): Moments {
   const rows = u.length / units;
   const mean = new Float64Array(units);
   const deviation = new Float64Array(units);

@@ -1,7 +1,13 @@
 import { errorDeviation, zeroEncryptionDeviation } from './linear.ts';
 import { chainPrimes } from './moduli.ts';
 import { preActivations } from './network.ts';
-import { dataModulusBits, isSecure, makeParameterSet, type ParameterSet, type PolyModulusDegree } from './parameters.ts';
+import {
+  dataModulusBits,
+  isSecure,
+  makeParameterSet,
+  type ParameterSet,
+  type PolyModulusDegree,
+} from './parameters.ts';
 import { applyRoundedLayer, type RoundedNetwork } from './rounding.ts';
 
 /** How large the values of a rounded network get, layer by layer, over the rows that it was tried on. */
@@ -21,7 +27,12 @@ export function networkMagnitudes(network: RoundedNetwork, rows: Float64Array): 
   for (const layer of network.layers) {
     const a = preActivations(layer, x);
     const { shift } = layer;
-    found.sums.push(a.reduce((most, value, index) => Math.max(most, Math.abs(value), Math.abs(value + (shift?.[index % shift.length] ?? 0))), 1));
+    found.sums.push(
+      a.reduce(
+        (most, value, index) => Math.max(most, Math.abs(value), Math.abs(value + (shift?.[index % shift.length] ?? 0))),
+        1,
+      ),
+    );
     if (shift === undefined) break;
     x = a.map((value, index) => value * (value + (shift[index % shift.length] ?? 0)));
     found.products.push(x.reduce((most, value) => Math.max(most, Math.abs(value)), 1));
@@ -50,7 +61,8 @@ export function flatLevels(magnitudes: NetworkMagnitudes, headroom: Headroom): L
   if (magnitudes.products.length !== 1) return undefined;
   const parameters = makeParameterSet({ scheme: 'ckks', polyModulusDegree: 4096, coeffModulusBits: [45, 45, 16] });
   const [, result = 1] = magnitudes.sums;
-  const room = dataModulusBits(parameters) - 2 - 2 * headroom - Math.log2(Math.max(result, magnitudes.products[0] ?? 1));
+  const room =
+    dataModulusBits(parameters) - 2 - 2 * headroom - Math.log2(Math.max(result, magnitudes.products[0] ?? 1));
   const logScale = Math.min(36, Math.floor(room / 2));
   if (logScale < 12) return undefined;
   const scale = 2 ** (2 * logScale);
@@ -73,7 +85,10 @@ export function rescaledLevels(
   let needed = 0;
   for (const [index, product] of magnitudes.products.entries()) {
     // What the whole modulus must hold when this product is taken, less the primes that are gone by then.
-    needed = Math.max(needed, primes.reduce((sum, bits) => sum + bits, 0) + 2 * Math.log2(scale) + Math.log2(product) + 2 * headroom + 2);
+    needed = Math.max(
+      needed,
+      primes.reduce((sum, bits) => sum + bits, 0) + 2 * Math.log2(scale) + Math.log2(product) + 2 * headroom + 2,
+    );
     const bits = Math.round(2 * Math.log2(scale) + Math.log2(magnitudes.typicalProducts[index] ?? 1) - shape.kept);
     if (bits < 22 || bits > 58) return undefined;
     primes.push(bits);
@@ -116,7 +131,10 @@ export function noiseDeviation(network: RoundedNetwork, levels: Levels, rows: Fl
   let x = rows;
   let variance = new Float64Array(rows.length).fill(fresh ** 2);
   for (const [index, layer] of network.layers.entries()) {
-    const squares = { matrix: { ...layer.matrix, values: layer.matrix.values.map((value) => value * value) }, bias: new Float64Array(layer.bias.length) };
+    const squares = {
+      matrix: { ...layer.matrix, values: layer.matrix.values.map((value) => value * value) },
+      bias: new Float64Array(layer.bias.length),
+    };
     const carried = preActivations(squares, variance);
     if (layer.shift === undefined) {
       const largest = carried.reduce((most, value) => Math.max(most, value), 0);
@@ -125,14 +143,16 @@ export function noiseDeviation(network: RoundedNetwork, levels: Levels, rows: Fl
     const { shift } = layer;
     const a = preActivations(layer, x);
     const rounding = levels.rescale ? (roundingDeviation(degree) / (levels.productScales[index] ?? 1)) ** 2 : 0;
-    variance = carried.map((value, unit) => value * (2 * (a[unit] ?? 0) + (shift[unit % shift.length] ?? 0)) ** 2 + rounding);
+    variance = carried.map(
+      (value, unit) => value * (2 * (a[unit] ?? 0) + (shift[unit % shift.length] ?? 0)) ** 2 + rounding,
+    );
     x = applyRoundedLayer(layer, x);
   }
   throw new TypeError('a network ends with an affine map');
 }
 
 /** Deviation in a slot of the rounding error of a rescale, for ternary secrets. */
-export function roundingDeviation(degree: number): number {
+function roundingDeviation(degree: number): number {
   return Math.sqrt((1 + (2 / 3) * degree) / 12) * Math.sqrt(degree / 2);
 }
 

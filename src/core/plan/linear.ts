@@ -78,7 +78,7 @@ function chunkedNorms(row: Float64Array): number[] {
 /** Standard deviation of a fresh error coefficient in SEAL (seal/util/globals.h), and of a public-key encryption of zero per sqrt(N). */
 export const errorDeviation = 3.2;
 /** A bound holds for all coefficients together when it is this many deviations wide (2^-60 a coefficient). */
-export const safeDeviations = 9;
+const safeDeviations = 9;
 
 /** Deviation of a coefficient of a public-key encryption of zero: e0 + e1 s + e u with ternary s, u. */
 export function zeroEncryptionDeviation(degree: number): number {

@@ -4,7 +4,14 @@ import type { AffineChain } from '../model/ir.ts';
 import { measureAgreement } from '../table/accuracy.ts';
 import { fitActivations, type FittedNetwork } from './activations.ts';
 import type { BodyRequest, PlannedBody, PlannedMode } from './body-planner.ts';
-import { flatLevels, networkMagnitudes, noiseDeviation, rescaledLevels, zeroSlotDeviation, type Levels } from './levels.ts';
+import {
+  flatLevels,
+  networkMagnitudes,
+  noiseDeviation,
+  rescaledLevels,
+  zeroSlotDeviation,
+  type Levels,
+} from './levels.ts';
 import type { NetworkLayerRef } from './network-plan.ts';
 import { polynomialScores, scaleFirstLayer } from './network.ts';
 import { dataModulusBits, type ParameterSet } from './parameters.ts';
@@ -48,7 +55,13 @@ function prepare(request: BodyRequest<AffineChain>): PreparedNetwork {
   const worst = fitted.fits.find((fit) => fit.agreement < minAgreement);
   if (worst !== undefined) throw disagreement(worst, minAgreement);
   const rounded = chooseRounding(request, fitted, calibration);
-  return { fitted, rounded, calibration, canaries, tolerance: (fitted.approximate ? Math.max(maxError, 0.01) : maxError) * scoreScale * share };
+  return {
+    fitted,
+    rounded,
+    calibration,
+    canaries,
+    tolerance: (fitted.approximate ? Math.max(maxError, 0.01) : maxError) * scoreScale * share,
+  };
 }
 
 function disagreement(fit: FittedNetwork['fits'][number], minAgreement: number): AppError {
@@ -56,7 +69,9 @@ function disagreement(fit: FittedNetwork['fits'][number], minAgreement: number):
   return new AppError(
     'plan.not-proven',
     `With the activation ${layer} as a polynomial the network agrees with the model on ${percent(agreement)} of the calibration rows (at least ${percent(agreementLowerBound)} at 95 % confidence), not on ${percent(minAgreement)}.`,
-    { hint: `Allow --min-agreement ${String(Math.floor(agreement * 100) / 100)}, give more calibration rows, or train with polynomial activations (x * x).` },
+    {
+      hint: `Allow --min-agreement ${String(Math.floor(agreement * 100) / 100)}, give more calibration rows, or train with polynomial activations (x * x).`,
+    },
   );
 }
 
@@ -65,14 +80,22 @@ function percent(value: number): string {
 }
 
 /** The fewest bits that keep scores (exact activations) or labels (approximated ones). */
-function chooseRounding(request: BodyRequest<AffineChain>, fitted: FittedNetwork, calibration: Float64Array): RoundedNetwork {
+function chooseRounding(
+  request: BodyRequest<AffineChain>,
+  fitted: FittedNetwork,
+  calibration: Float64Array,
+): RoundedNetwork {
   const { task, rows, maxError, scoreScale } = request;
   const clear = polynomialScores(fitted.network, calibration, rows);
   const allowed = fitted.approximate ? 0.02 : maxError * 2 * share;
   let rounded: RoundedNetwork | undefined;
   for (let hidden = 6; hidden <= 16; hidden += 1) {
     rounded = roundNetwork(fitted.network, calibration, { hidden, last: hidden + 5 });
-    const agreement = measureAgreement(task, { clear, other: roundedScores(rounded, calibration), rows }, { maxError, typicalScore: scoreScale });
+    const agreement = measureAgreement(
+      task,
+      { clear, other: roundedScores(rounded, calibration), rows },
+      { maxError, typicalScore: scoreScale },
+    );
     if (agreement.maxError <= allowed) return rounded;
   }
   if (rounded === undefined) throw new RangeError('no rounding was tried');
@@ -86,7 +109,16 @@ function planRecords(request: BodyRequest<AffineChain>, prepared: PreparedNetwor
   const noise = noiseDeviation(rounded, levels, someRows(prepared));
   const flood = Math.max(0, tolerance / 4);
   const blockRecords = parameters.polyModulusDegree / 2;
-  const base = { circuit: 'network-records' as const, mode, parameters, inputs: rounded.inputs, outputs: rounded.outputs, blockRecords, blocksPerQuery: 1, logScale };
+  const base = {
+    circuit: 'network-records' as const,
+    mode,
+    parameters,
+    inputs: rounded.inputs,
+    outputs: rounded.outputs,
+    blockRecords,
+    blocksPerQuery: 1,
+    logScale,
+  };
   const layers = rounded.layers.map((layer) => writeLayer(layer, request.tensors));
   const floodDeviation = (flood / rounded.step) * levels.resultScale;
   return {
@@ -99,7 +131,12 @@ function planRecords(request: BodyRequest<AffineChain>, prepared: PreparedNetwor
       resultScale: levels.resultScale / rounded.step,
       approximate: fitted.approximate,
     },
-    server: { ...base, layers, rescale, floodDeviation: floodDeviation < zeroSlotDeviation(levels) ? 0 : floodDeviation },
+    server: {
+      ...base,
+      layers,
+      rescale,
+      floodDeviation: floodDeviation < zeroSlotDeviation(levels) ? 0 : floodDeviation,
+    },
     canaryScores: roundedScores(rounded, canaries),
   };
 }
@@ -108,7 +145,10 @@ function planRecords(request: BodyRequest<AffineChain>, prepared: PreparedNetwor
 function someRows({ calibration, canaries, rounded }: PreparedNetwork): Float64Array {
   const rows = new Float64Array(48 * rounded.inputs);
   rows.set(canaries.subarray(0, 32 * rounded.inputs));
-  rows.set(calibration.subarray(0, Math.min(calibration.length, 16 * rounded.inputs)), Math.min(canaries.length, 32 * rounded.inputs));
+  rows.set(
+    calibration.subarray(0, Math.min(calibration.length, 16 * rounded.inputs)),
+    Math.min(canaries.length, 32 * rounded.inputs),
+  );
   return rows;
 }
 
@@ -159,14 +199,21 @@ function writeLayer(layer: RoundedNetwork['layers'][number], tensors: TensorWrit
 /** Milliseconds at N = 4096 with two data primes; all grow with N times primes, key switching with the square of the primes. */
 const costMs = { encrypt: 1, load: 0.35, addition: 0.011, product: 0.35, relinearize: 2.5, rescale: 0.4, result: 12 };
 
-function estimateRecords(network: RoundedNetwork, parameters: ParameterSet): { blockSeconds: number; queryBytes: number; resultBytes: number } {
+function estimateRecords(
+  network: RoundedNetwork,
+  parameters: ParameterSet,
+): { blockSeconds: number; queryBytes: number; resultBytes: number } {
   const primes = parameters.coeffModulusBits.length - 1;
   const deep = network.layers.length > 2;
   const size = (parameters.polyModulusDegree / 4096) * (primes / 2);
   const additions = network.layers.reduce((sum, { matrix }) => sum + matrix.values.length * 1.5, 0);
   const units = network.layers.slice(0, -1).reduce((sum, { matrix }) => sum + matrix.rows, 0);
   const unit = costMs.product + (deep ? costMs.relinearize * (primes / 2) + costMs.rescale : 0);
-  const ms = network.inputs * (costMs.encrypt + costMs.load) + additions * costMs.addition + units * unit + network.outputs * costMs.result;
+  const ms =
+    network.inputs * (costMs.encrypt + costMs.load) +
+    additions * costMs.addition +
+    units * unit +
+    network.outputs * costMs.result;
   const bytes = (parameters.polyModulusDegree * dataModulusBits(parameters)) / 8;
   return {
     blockSeconds: (ms * size) / 1000,
@@ -178,7 +225,12 @@ function estimateRecords(network: RoundedNetwork, parameters: ParameterSet): { b
 function candidateOf(client: PlannedMode['client']): PlannedBody['candidates'][number] {
   const { mode, circuit, parameters, estimate, blockRecords, canariesPerBlock: canaries, errorBound } = client;
   const recordSeconds = estimate.blockSeconds / Math.max(1, blockRecords - canaries);
-  return { mode, circuit, parameters: parameters.id, predicted: { ...estimate, recordSeconds, scoreDeviation: errorBound / boundDeviations } };
+  return {
+    mode,
+    circuit,
+    parameters: parameters.id,
+    predicted: { ...estimate, recordSeconds, scoreDeviation: errorBound / boundDeviations },
+  };
 }
 
 function joined(a: Float64Array, b: Float64Array): Float64Array {

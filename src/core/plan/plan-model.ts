@@ -45,7 +45,16 @@ export function planModel(request: PlanRequest): PlannedDeployment {
   const scoreScale = typicalScore(scores, rows) || 1;
   const canaries = syntheticRows(canaryPool, ranges, 1);
   const tensors = tensorWriter();
-  const planned = planBody({ ...request, ...model, features: model.preprocessing.features, ranges, scores, scoreScale, canaries, tensors });
+  const planned = planBody({
+    ...request,
+    ...model,
+    features: model.preprocessing.features,
+    ranges,
+    scores,
+    scoreScale,
+    canaries,
+    tensors,
+  });
   const { plans } = planned;
   return {
     client: clientDocument(model, { ranges, scoreScale, plans: plans.map((plan) => plan.client) }),
@@ -60,8 +69,7 @@ export function planModel(request: PlanRequest): PlannedDeployment {
 
 function planBody(request: BodyRequest): PlannedBody {
   const { body } = request;
-  if (body.kind === 'tree-ensemble')
-    return planTrees({ ...request, body });
+  if (body.kind === 'tree-ensemble') return planTrees({ ...request, body });
   if (body.layers.length > 1) return planNetwork({ ...request, body });
   return planLinear({ ...request, body });
 }

@@ -102,7 +102,12 @@ export const serverPlan = z.discriminatedUnion('circuit', [
     /** Real numbers, one an output. */
     bias: tensorRef,
   }),
-  z.strictObject({ ...planBase, ...networkServer, circuit: z.literal('network-records'), layers: z.array(networkLayer).min(2) }),
+  z.strictObject({
+    ...planBase,
+    ...networkServer,
+    circuit: z.literal('network-records'),
+    layers: z.array(networkLayer).min(2),
+  }),
   z.strictObject({
     ...planBase,
     circuit: z.literal('trees-records'),

@@ -1,4 +1,5 @@
 import type { SparseMatrix } from '../model/ir.ts';
+import { forEachInRow, rowBuilder } from '../model/sparse.ts';
 import { preActivations, type PolynomialLayer, type PolynomialNetwork } from './network.ts';
 
 /**
@@ -33,7 +34,11 @@ export interface RoundingBits {
  * from it.
  * @param calibration rows x inputs
  */
-export function roundNetwork(network: PolynomialNetwork, calibration: Float64Array, bits: RoundingBits): RoundedNetwork {
+export function roundNetwork(
+  network: PolynomialNetwork,
+  calibration: Float64Array,
+  bits: RoundingBits,
+): RoundedNetwork {
   const layers: RoundedLayer[] = [];
   let [x, carried] = [calibration, identityCarry(network.inputs)];
   for (const layer of network.layers) {
@@ -41,7 +46,8 @@ export function roundNetwork(network: PolynomialNetwork, calibration: Float64Arr
     const mean = columnMeans(x, folded.matrix.columns);
     const rounded = roundLayer(folded, mean, bits);
     layers.push(rounded.layer);
-    if (layer.polynomials === undefined) return { inputs: network.inputs, outputs: network.outputs, layers, step: rounded.steps[0] ?? 1 };
+    if (layer.polynomials === undefined)
+      return { inputs: network.inputs, outputs: network.outputs, layers, step: rounded.steps[0] ?? 1 };
     carried = carryOf(layer, rounded);
     x = applyRoundedLayer(rounded.layer, x);
   }
@@ -75,7 +81,11 @@ function identityCarry(inputs: number): Carry {
 
 /** p(u) = c2 u (u + c1 / c2) + c0 and a = u / step: hidden = c2 step² v + c0. A unit that no longer varies is all offset. */
 function carryOf(layer: PolynomialLayer, { layer: rounded, steps }: RoundedRows): Carry {
-  const { c0, c1, c2 } = layer.polynomials ?? { c0: new Float64Array(0), c1: new Float64Array(0), c2: new Float64Array(0) };
+  const { c0, c1, c2 } = layer.polynomials ?? {
+    c0: new Float64Array(0),
+    c1: new Float64Array(0),
+    c2: new Float64Array(0),
+  };
   const factor = c2.map((value, unit) => (isConstant(rounded, unit) ? 0 : value * (steps[unit] ?? 1) ** 2));
   const offset = c0.map((value, unit) => {
     if (!isConstant(rounded, unit)) return value;
@@ -102,32 +112,30 @@ interface RoundedRows {
 }
 
 function roundLayer(layer: PolynomialLayer, mean: Float64Array, bits: RoundingBits): RoundedRows {
-  const { name, matrix, polynomials } = layer;
-  const steps = polynomials === undefined ? commonStep(matrix, bits.last) : rowSteps(matrix, bits.hidden);
-  const { rows, columns, rowStart } = matrix;
-  const columnIndex = new Uint32Array(matrix.values.length);
-  const values = new Float64Array(matrix.values.length);
-  const starts = new Uint32Array(rows + 1);
-  const bias = new Float64Array(rows);
-  let count = 0;
-  for (let row = 0; row < rows; row += 1) {
-    const step = steps[row] ?? 1;
-    bias[row] = (layer.bias[row] ?? 0) / step;
-    for (let entry = rowStart[row] ?? 0; entry < (rowStart[row + 1] ?? 0); entry += 1) {
-      const column = matrix.columnIndex[entry] ?? 0;
-      const weight = (matrix.values[entry] ?? 0) / step;
+  const { name, matrix } = layer;
+  const steps = layer.polynomials === undefined ? commonStep(matrix, bits.last) : rowSteps(matrix, bits.hidden);
+  const bias = layer.bias.map((value, row) => value / (steps[row] ?? 1));
+  const builder = rowBuilder(matrix.columns);
+  for (let row = 0; row < matrix.rows; row += 1) {
+    forEachInRow(matrix, row, (column, value) => {
+      const weight = value / (steps[row] ?? 1);
       const integer = Math.round(weight);
+      // What rounding takes from the weight comes back for the mean input.
       bias[row] = (bias[row] ?? 0) + (weight - integer) * (mean[column] ?? 0);
-      if (integer === 0) continue;
-      columnIndex[count] = column;
-      values[count] = integer;
-      count += 1;
-    }
-    starts[row + 1] = count;
+      if (integer !== 0) builder.add(column, integer);
+    });
+    builder.endRow();
   }
-  const rounded = { rows, columns, rowStart: starts, columnIndex: columnIndex.slice(0, count), values: values.slice(0, count) };
-  const shift = polynomials?.c1.map((c1, unit) => (polynomials.c2[unit] === 0 ? 0 : c1 / (polynomials.c2[unit] ?? 1) / (steps[unit] ?? 1)));
-  return { layer: { name, matrix: rounded, bias, ...(shift === undefined ? {} : { shift }) }, steps };
+  const shift = shiftsOf(layer, steps);
+  return { layer: { name, matrix: builder.finish(), bias, ...(shift === undefined ? {} : { shift }) }, steps };
+}
+
+/** c1 / c2 of each unit's quadratic, in steps; undefined for the last layer. */
+function shiftsOf({ polynomials }: PolynomialLayer, steps: Float64Array): Float64Array | undefined {
+  return polynomials?.c1.map((c1, unit) => {
+    const c2 = polynomials.c2[unit] ?? 0;
+    return c2 === 0 ? 0 : c1 / c2 / (steps[unit] ?? 1);
+  });
 }
 
 function rowSteps(matrix: SparseMatrix, bits: number): Float64Array {

@@ -3,7 +3,6 @@ import { AppError } from '../error.ts';
 import type { Link, Task } from '../model/ir.ts';
 
 export type ClassificationTask = Extract<Task, { kind: 'classification' }>;
-type RegressionTask = Extract<Task, { kind: 'regression' }>;
 
 export interface Classified {
   readonly kind: 'classification';

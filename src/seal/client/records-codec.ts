@@ -6,7 +6,11 @@ import { scaleFeatures } from '../../core/plan/ranges.ts';
 import type { BlockCodec, CodecOptions } from './block-codec.ts';
 
 /** The records packing on the client: slot r of ciphertext j holds feature j of record r. */
-export function recordsCodec(he: HeContext, plan: ClientPlanOf<'affine-records' | 'network-records'>, options: CodecOptions): BlockCodec {
+export function recordsCodec(
+  he: HeContext,
+  plan: ClientPlanOf<'affine-records' | 'network-records'>,
+  options: CodecOptions,
+): BlockCodec {
   const encoder = new he.seal.CKKSEncoder(he.context);
   const { inputs, outputs, blockRecords } = plan;
   const scoreScale = plan.circuit === 'affine-records' ? 2 ** plan.logScoreScale : plan.resultScale;

@@ -60,7 +60,7 @@ function digitWindows(terms: readonly Term[], width: number): Window[] {
       window.set(Math.abs(digit), bucket);
     }
   }
-  return Array.from(windows, (window) => window ?? new Map());
+  return Array.from(windows, (window: Window | undefined) => window ?? new Map());
 }
 
 /** Sum over digits d of d times the bucket's sum. @returns owned */
@@ -84,7 +84,11 @@ function windowSum(he: HeContext, window: Window): Ciphertext | undefined {
 }
 
 /** total += times x summand, by doubling. */
-function addTimes(he: HeContext, total: Ciphertext, what: { readonly summand: Ciphertext; readonly times: number; readonly first: boolean }): void {
+function addTimes(
+  he: HeContext,
+  total: Ciphertext,
+  what: { readonly summand: Ciphertext; readonly times: number; readonly first: boolean },
+): void {
   let { first } = what;
   const add = (summand: Ciphertext): void => {
     if (first) total.assign(summand);

@@ -22,11 +22,17 @@ const rows = 100;
 /** A random network of the widths, planned for throughput on random rows. */
 function planned(widths: readonly number[], activation: Activation) {
   const random = weylWords(11);
-  const uniform = (count: number, size: number): Float64Array => Float64Array.from({ length: count }, () => (random() / 2 ** 31 - 1) * size);
+  const uniform = (count: number, size: number): Float64Array =>
+    Float64Array.from({ length: count }, () => (random() / 2 ** 31 - 1) * size);
   const layers: AffineChain['layers'][number][] = [];
   widths.forEach((height, index) => {
     const width = widths[index - 1] ?? inputs;
-    layers.push({ kind: 'affine', name: `affine ${String(index)}`, matrix: fromDense(uniform(height * width, 1 / Math.sqrt(width)), height, width), bias: uniform(height, 0.3) });
+    layers.push({
+      kind: 'affine',
+      name: `affine ${String(index)}`,
+      matrix: fromDense(uniform(height * width, 1 / Math.sqrt(width)), height, width),
+      bias: uniform(height, 0.3),
+    });
     if (index < widths.length - 1) layers.push({ kind: 'activation', name: `activation ${String(index)}`, activation });
   });
   const body: AffineChain = { kind: 'affine-chain', inputs, outputs: widths.at(-1) ?? 0, layers };
@@ -51,8 +57,16 @@ function planned(widths: readonly number[], activation: Activation) {
     canaries,
     tensors,
   }).plans[0];
-  if (plan?.client.circuit !== 'network-records' || plan.server.circuit !== 'network-records') throw new Error('no plan');
-  return { client: plan.client, server: plan.server, canaryScores: plan.canaryScores, canaries, ranges, tensors: tensors.all() };
+  if (plan?.client.circuit !== 'network-records' || plan.server.circuit !== 'network-records')
+    throw new Error('no plan');
+  return {
+    client: plan.client,
+    server: plan.server,
+    canaryScores: plan.canaryScores,
+    canaries,
+    ranges,
+    tensors: tensors.all(),
+  };
 }
 
 async function evaluate(made: ReturnType<typeof planned>): Promise<Float64Array> {
@@ -73,13 +87,22 @@ async function evaluate(made: ReturnType<typeof planned>): Promise<Float64Array>
   using codec = recordsCodec(he, client, { encryptor, decryptor, ranges: made.ranges });
   using circuit = networkRecordsCircuit(he, server, (ref) => tensors.subarray(ref.offset, ref.offset + ref.length));
   const block = new Float64Array(client.blockRecords * inputs);
-  for (let record = 0; record < client.blockRecords; record += 1) block.set(made.canaries.subarray((record % 64) * inputs, ((record % 64) + 1) * inputs), record * inputs);
-  const set: EvaluationKeySet = { encryptor, relinearizationKeys, galoisKeys: undefined, [Symbol.dispose]: () => undefined };
+  for (let record = 0; record < client.blockRecords; record += 1)
+    block.set(made.canaries.subarray((record % 64) * inputs, ((record % 64) + 1) * inputs), record * inputs);
+  const set: EvaluationKeySet = {
+    encryptor,
+    relinearizationKeys,
+    galoisKeys: undefined,
+    [Symbol.dispose]: () => undefined,
+  };
   return codec.decrypt(circuit.evaluate(codec.encrypt(block), set));
 }
 
 function largestDifference(scores: Float64Array, known: Float64Array): number {
-  return scores.reduce((most, score, index) => Math.max(most, Math.abs(score - (known[index % known.length] ?? NaN))), 0);
+  return scores.reduce(
+    (most, score, index) => Math.max(most, Math.abs(score - (known[index % known.length] ?? NaN))),
+    0,
+  );
 }
 
 describe('a network in the records packing', () => {
@@ -90,11 +113,16 @@ describe('a network in the records packing', () => {
     const difference = largestDifference(await evaluate(made), made.canaryScores);
     expect(difference).toBeLessThan(made.client.errorBound);
     // Tight enough to catch another model: the bound is a small part of what scores differ by.
-    expect(made.client.errorBound).toBeLessThan(largestDifference(made.canaryScores.subarray(0, 3), made.canaryScores.subarray(3, 6)) / 10);
+    expect(made.client.errorBound).toBeLessThan(
+      largestDifference(made.canaryScores.subarray(0, 3), made.canaryScores.subarray(3, 6)) / 10,
+    );
   });
 
   it('gives its clear twin within the plan’s bound with two and three activations, by rescaling', async () => {
-    for (const widths of [[8, 6, 2], [8, 6, 4, 2]]) {
+    for (const widths of [
+      [8, 6, 2],
+      [8, 6, 4, 2],
+    ]) {
       const made = planned(widths, { kind: 'relu' });
       expect(made.client.evaluationKeys.relinearization).toBe(true);
       expect(largestDifference(await evaluate(made), made.canaryScores)).toBeLessThan(made.client.errorBound);
@@ -103,7 +131,12 @@ describe('a network in the records packing', () => {
 
   it('is caught by its canaries when another model answers', async () => {
     const made = planned([12, 3], { kind: 'polynomial', coefficients: [0, 0, 1] });
-    const other = { ...made, tensors: made.tensors.map((value, index) => (index === (made.server.layers[0]?.bias.offset ?? 0) ? value + 40 : value)) };
+    const other = {
+      ...made,
+      tensors: made.tensors.map((value, index) =>
+        index === (made.server.layers[0]?.bias.offset ?? 0) ? value + 40 : value,
+      ),
+    };
     expect(largestDifference(await evaluate(other), made.canaryScores)).toBeGreaterThan(made.client.errorBound);
   });
 });
@@ -138,8 +171,9 @@ describe('integerCombination', () => {
       using sum = integerCombination(he, terms) ?? new seal.Ciphertext();
       using plaintext = new seal.Plaintext();
       decryptor.decrypt(sum, plaintext);
-      expect(Math.abs(((encoder.decodeFloat64(plaintext) as Float64Array)[0] ?? NaN) - expected)).toBeLessThan(limit * 1e-7);
+      expect(Math.abs(((encoder.decodeFloat64(plaintext) as Float64Array)[0] ?? NaN) - expected)).toBeLessThan(
+        limit * 1e-7,
+      );
     }
   });
 });
-

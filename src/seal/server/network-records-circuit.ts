@@ -45,7 +45,11 @@ export function networkRecordsCircuit(
         return Array.from({ length: plan.outputs }, (_, output) => {
           using result = units.sum(layers.length - 1, output) ?? units.constant();
           addConstant(result, layers.at(-1)?.bias[output] ?? 0);
-          rerandomize(he, result, { keys, floodDeviation: plan.floodDeviation, zeroDeviation: zeroSlotDeviation(plan) });
+          rerandomize(he, result, {
+            keys,
+            floodDeviation: plan.floodDeviation,
+            zeroDeviation: zeroSlotDeviation(plan),
+          });
           return saveCompressed(he, result);
         });
       }),
@@ -72,72 +76,25 @@ interface UnitStore extends Disposable {
   constant(): Ciphertext;
 }
 
+/** What a store works with. */
+interface Units {
+  readonly evaluation: Evaluation;
+  /** By layer and unit, while anything still wants it. */
+  readonly values: readonly Map<number, Ciphertext>[];
+  /** How often each is still wanted. */
+  readonly left: readonly Uint32Array[];
+}
+
 function unitStore(evaluation: Evaluation): UnitStore {
   const { he, plan, layers } = evaluation;
   const values = layers.map(() => new Map<number, Ciphertext>());
-  const left = layers.map((layer) => layer.uses.slice());
-  const valueOf = (level: number, index: number): Ciphertext => {
-    const known = values[level]?.get(index);
-    if (known !== undefined) return known;
-    const made = level === 0 ? input(index) : hidden(level - 1, index);
-    values[level]?.set(index, made);
-    return made;
-  };
-  const input = (index: number): Ciphertext => {
-    const ciphertext = loadCiphertext(he, evaluation.ciphertexts[index] ?? new Uint8Array(0));
-    ciphertext.setScale(2 ** plan.logScale);
-    return ciphertext;
-  };
-  const hidden = (level: number, row: number): Ciphertext => {
-    const layer = layers[level];
-    const a = sum(level, row);
-    if (a === undefined || layer?.shift === undefined) throw new TypeError('a unit without inputs is folded into a bias');
-    using unwind = new DisposableStack();
-    evaluation.addConstant(a, layer.bias[row] ?? 0);
-    const shift = layer.shift[row] ?? 0;
-    if (shift === 0) he.evaluator.squareInplace(a);
-    else {
-      const shifted = unwind.use(a.copy());
-      evaluation.addConstant(shifted, shift);
-      he.evaluator.multiplyInplace(a, shifted);
-    }
-    if (plan.rescale) {
-      if (evaluation.keys.relinearizationKeys === undefined) throw missingKeys();
-      he.evaluator.relinearizeInplace(a, evaluation.keys.relinearizationKeys);
-      he.evaluator.rescaleToNextInplace(a);
-    }
-    return a;
-  };
-  const sum = (level: number, row: number): Ciphertext | undefined => {
-    const layer = layers[level];
-    if (layer === undefined) return undefined;
-    const terms: Term[] = [];
-    for (let entry = layer.rowStart[row] ?? 0; entry < (layer.rowStart[row + 1] ?? 0); entry += 1) {
-      terms.push({ ciphertext: valueOf(level, layer.columnIndex[entry] ?? 0), factor: layer.values[entry] ?? 0 });
-    }
-    const total = integerCombination(he, terms);
-    release(level, row);
-    return total;
-  };
-  const release = (level: number, row: number): void => {
-    const layer = layers[level];
-    const counts = left[level];
-    if (layer === undefined || counts === undefined) return;
-    for (let entry = layer.rowStart[row] ?? 0; entry < (layer.rowStart[row + 1] ?? 0); entry += 1) {
-      const column = layer.columnIndex[entry] ?? 0;
-      counts[column] = (counts[column] ?? 1) - 1;
-      if (counts[column] > 0) continue;
-      values[level]?.get(column)?.delete();
-      values[level]?.delete(column);
-    }
-  };
+  const units: Units = { evaluation, values, left: layers.map((layer) => layer.uses.slice()) };
   return {
-    sum,
+    sum: (level, row) => sumOf(units, level, row),
     constant: () => {
       const zero = encryptZero(he, evaluation.keys, 2 ** plan.logScale);
-      for (const layer of layers.slice(1)) {
-        if (plan.rescale) he.evaluator.cipherModSwitchToNextInplace(zero);
-        void layer;
+      for (let level = 1; plan.rescale && level < layers.length; level += 1) {
+        he.evaluator.cipherModSwitchToNextInplace(zero);
       }
       return zero;
     },
@@ -147,10 +104,81 @@ function unitStore(evaluation: Evaluation): UnitStore {
   };
 }
 
+function valueOf(units: Units, level: number, index: number): Ciphertext {
+  const known = units.values[level]?.get(index);
+  if (known !== undefined) return known;
+  const made = level === 0 ? inputOf(units, index) : hiddenUnit(units, level - 1, index);
+  units.values[level]?.set(index, made);
+  return made;
+}
+
+function inputOf({ evaluation }: Units, index: number): Ciphertext {
+  const ciphertext = loadCiphertext(evaluation.he, evaluation.ciphertexts[index] ?? new Uint8Array(0));
+  ciphertext.setScale(2 ** evaluation.plan.logScale);
+  return ciphertext;
+}
+
+/** (a + bias)(a + bias + shift), a the unit's combination of the layer before. */
+function hiddenUnit(units: Units, level: number, row: number): Ciphertext {
+  const { evaluation } = units;
+  const { he } = evaluation;
+  const layer = evaluation.layers[level];
+  const a = sumOf(units, level, row);
+  if (a === undefined || layer?.shift === undefined) throw new TypeError('a unit without inputs is folded into a bias');
+  evaluation.addConstant(a, layer.bias[row] ?? 0);
+  const shift = layer.shift[row] ?? 0;
+  if (shift === 0) he.evaluator.squareInplace(a);
+  else {
+    using shifted = a.copy();
+    evaluation.addConstant(shifted, shift);
+    he.evaluator.multiplyInplace(a, shifted);
+  }
+  if (evaluation.plan.rescale) relinearizeAndRescale(evaluation, a);
+  return a;
+}
+
+function relinearizeAndRescale({ he, keys }: Evaluation, ciphertext: Ciphertext): void {
+  if (keys.relinearizationKeys === undefined) throw missingKeys();
+  he.evaluator.relinearizeInplace(ciphertext, keys.relinearizationKeys);
+  he.evaluator.rescaleToNextInplace(ciphertext);
+}
+
+function sumOf(units: Units, level: number, row: number): Ciphertext | undefined {
+  const layer = units.evaluation.layers[level];
+  if (layer === undefined) return undefined;
+  const terms: Term[] = [];
+  for (let entry = layer.rowStart[row] ?? 0; entry < (layer.rowStart[row + 1] ?? 0); entry += 1) {
+    const ciphertext = valueOf(units, level, layer.columnIndex[entry] ?? 0);
+    terms.push({ ciphertext, factor: layer.values[entry] ?? 0 });
+  }
+  const total = integerCombination(units.evaluation.he, terms);
+  release(units, level, row);
+  return total;
+}
+
+/** Frees the values that this row was the last to want. */
+function release({ evaluation, values, left }: Units, level: number, row: number): void {
+  const layer = evaluation.layers[level];
+  const counts = left[level];
+  if (layer === undefined || counts === undefined) return;
+  for (let entry = layer.rowStart[row] ?? 0; entry < (layer.rowStart[row + 1] ?? 0); entry += 1) {
+    const column = layer.columnIndex[entry] ?? 0;
+    const wanted = (counts[column] ?? 1) - 1;
+    counts[column] = wanted;
+    if (wanted > 0) continue;
+    values[level]?.get(column)?.delete();
+    values[level]?.delete(column);
+  }
+}
+
 function missingKeys(): AppError {
-  return new AppError('artifact.unreadable', 'The evaluation keys hold no relinearization keys, which this plan needs.', {
-    file: 'evaluation keys',
-  });
+  return new AppError(
+    'artifact.unreadable',
+    'The evaluation keys hold no relinearization keys, which this plan needs.',
+    {
+      file: 'evaluation keys',
+    },
+  );
 }
 
 function openLayers(plan: Plan, tensor: (ref: NetworkLayerRef['bias']) => Float64Array): Layer[] {
