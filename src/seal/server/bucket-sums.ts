@@ -60,7 +60,7 @@ function digitWindows(terms: readonly Term[], width: number): Window[] {
       window.set(Math.abs(digit), bucket);
     }
   }
-  return Array.from(windows, (window: Window | undefined) => window ?? new Map());
+  return Array.from(windows, (window: Window | undefined): Window => window ?? new Map());
 }
 
 /** Sum over digits d of d times the bucket's sum. @returns owned */

@@ -158,11 +158,9 @@ function sumOf(units: Units, level: number, row: number): Ciphertext | undefined
 
 /** Frees the values that this row was the last to want. */
 function release({ evaluation, values, left }: Units, level: number, row: number): void {
-  const layer = evaluation.layers[level];
-  const counts = left[level];
-  if (layer === undefined || counts === undefined) return;
-  for (let entry = layer.rowStart[row] ?? 0; entry < (layer.rowStart[row + 1] ?? 0); entry += 1) {
-    const column = layer.columnIndex[entry] ?? 0;
+  const { rowStart, columnIndex } = evaluation.layers[level] ?? noEntries;
+  const counts = left[level] ?? new Uint32Array(0);
+  for (const column of columnIndex.subarray(rowStart[row], rowStart[row + 1])) {
     const wanted = (counts[column] ?? 1) - 1;
     counts[column] = wanted;
     if (wanted > 0) continue;
@@ -170,6 +168,8 @@ function release({ evaluation, values, left }: Units, level: number, row: number
     values[level]?.delete(column);
   }
 }
+
+const noEntries = { rowStart: new Float64Array(0), columnIndex: new Float64Array(0) };
 
 function missingKeys(): AppError {
   return new AppError(
@@ -181,25 +181,40 @@ function missingKeys(): AppError {
   );
 }
 
+/** Each row's entries in the order in which their columns become available, and when the row itself is. */
+function orderedByNeed(
+  entries: { readonly rowStart: Float64Array; readonly columns: Float64Array; readonly factors: Float64Array },
+  wanted: Float64Array,
+): { readonly columnIndex: Float64Array; readonly values: Float64Array; readonly next: Float64Array<ArrayBuffer> } {
+  const { rowStart, columns, factors } = entries;
+  const available = columns.map((column) => wanted[column] ?? 0);
+  const [columnIndex, values] = [columns.slice(), factors.slice()];
+  const next = new Float64Array(rowStart.length - 1);
+  for (let row = 0; row < next.length; row += 1) {
+    const [start = 0, end = 0] = [rowStart[row], rowStart[row + 1]];
+    const order = Array.from({ length: end - start }, (_, place) => start + place);
+    order.sort((a, b) => (available[a] ?? 0) - (available[b] ?? 0));
+    columnIndex.set(
+      order.map((entry) => columns[entry] ?? 0),
+      start,
+    );
+    values.set(
+      order.map((entry) => factors[entry] ?? 0),
+      start,
+    );
+    // A unit can be computed once the last of its inputs is there.
+    next[row] = available[order.at(-1) ?? -1] ?? 0;
+  }
+  return { columnIndex, values, next };
+}
+
 function openLayers(plan: Plan, tensor: (ref: NetworkLayerRef['bias']) => Float64Array): Layer[] {
   let wanted = Float64Array.from({ length: plan.inputs }, (_, index) => index);
   return plan.layers.map((ref) => {
     const [rowStart, columns, factors] = [tensor(ref.rowStart), tensor(ref.columnIndex), tensor(ref.values)];
     const uses = new Uint32Array(ref.columns);
     for (const column of columns) uses[column] = (uses[column] ?? 0) + 1;
-    const [columnIndex, values] = [columns.slice(), factors.slice()];
-    const next = new Float64Array(ref.rows);
-    for (let row = 0; row < ref.rows; row += 1) {
-      const [start, end] = [rowStart[row] ?? 0, rowStart[row + 1] ?? 0];
-      const order = Array.from({ length: end - start }, (_, place) => start + place);
-      order.sort((a, b) => (wanted[columns[a] ?? 0] ?? 0) - (wanted[columns[b] ?? 0] ?? 0));
-      for (const [place, entry] of order.entries()) {
-        columnIndex[start + place] = columns[entry] ?? 0;
-        values[start + place] = factors[entry] ?? 0;
-      }
-      // A unit can be computed once the last of its inputs is there.
-      next[row] = order.length === 0 ? 0 : (wanted[columns[order.at(-1) ?? 0] ?? 0] ?? 0);
-    }
+    const { columnIndex, values, next } = orderedByNeed({ rowStart, columns, factors }, wanted);
     wanted = next;
     return {
       rows: ref.rows,
