@@ -25,6 +25,8 @@ import { watchResident } from './resident.ts';
 export const name = 'linear';
 
 const records = 100_000;
+/** One record: until the code is compiled, and then counted. */
+const [warmUps, repeats] = [300, 200];
 const running: Running = { signal: new AbortController().signal, onProgress: () => undefined };
 
 /** The breast-cancer logistic model, 30 features: a table of 100,000 records, and one record. */
@@ -148,7 +150,7 @@ async function oneRecord(context: BenchContext, deployment: string, environment:
   const features = client.canaries.slice(0, client.document.ranges.center.length);
   const job = freshJob();
   const figures: StepTimes = { encrypt: [], evaluate: [], decrypt: [], all: [] };
-  for (let index = 0; index < 60; index += 1) {
+  for (let index = 0; index < warmUps + repeats; index += 1) {
     const times = [performance.now()];
     const query = secret.encryptQuery({ mode: 'latency', job, index, records: 1 }, features, {});
     times.push(performance.now());
@@ -156,7 +158,7 @@ async function oneRecord(context: BenchContext, deployment: string, environment:
     times.push(performance.now());
     secret.decryptResult(result, { file: 'bench', digest: query.digest });
     times.push(performance.now());
-    if (index < 10) continue;
+    if (index < warmUps) continue;
     keepTimes(figures, times);
   }
   for (const step of ['encrypt', 'evaluate', 'decrypt', 'all'] as const) {

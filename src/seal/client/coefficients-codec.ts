@@ -1,6 +1,6 @@
 import { packCoefficients, resultCiphertexts, unpackScores } from '../../core/plan/coefficients.ts';
 import type { ClientPlanOf } from '../../core/plan/plan.ts';
-import { loadCiphertext, saveCompressed } from '../ciphertexts.ts';
+import { loadCiphertext, saveCompact } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import { polynomialCodec } from '../polynomials.ts';
@@ -24,7 +24,7 @@ export function coefficientsCodec(
         callSeal('encrypt a polynomial', () => {
           using plaintext = polynomials.encode(polynomial);
           using ciphertext = options.encryptor.encryptSymmetricSerializable(plaintext);
-          return saveCompressed(he, ciphertext);
+          return saveCompact(he, ciphertext);
         }),
       );
     },

@@ -1,7 +1,7 @@
 import { keySection } from '../../core/artifact/key-sections.ts';
 import type { ParameterSet } from '../../core/plan/parameters.ts';
 import type { KeyNeeds } from '../../core/plan/plan.ts';
-import { saveCompressed } from '../ciphertexts.ts';
+import { saveCompact } from '../ciphertexts.ts';
 import { makeContext } from '../context.ts';
 import { callSeal, type Seal } from '../library.ts';
 
@@ -20,14 +20,14 @@ export function generateKeys(seal: Seal, parameters: ParameterSet, needs: KeyNee
     using generator = new seal.KeyGenerator(he.context);
     using secretKey = generator.secretKey();
     using publicKey = generator.createPublicKeySerializable();
-    const evaluationKeys = [{ name: keySection.publicKey(parameters.id), bytes: saveCompressed(he, publicKey) }];
+    const evaluationKeys = [{ name: keySection.publicKey(parameters.id), bytes: saveCompact(he, publicKey) }];
     if (needs.relinearization) {
       using keys = generator.createRelinKeysSerializable();
-      evaluationKeys.push({ name: keySection.relinearization(parameters.id), bytes: saveCompressed(he, keys) });
+      evaluationKeys.push({ name: keySection.relinearization(parameters.id), bytes: saveCompact(he, keys) });
     }
     if (needs.galoisSteps.length > 0) {
       using keys = generator.createGaloisKeysSerializableWithSteps(Int32Array.from(needs.galoisSteps));
-      evaluationKeys.push({ name: keySection.galois(parameters.id), bytes: saveCompressed(he, keys) });
+      evaluationKeys.push({ name: keySection.galois(parameters.id), bytes: saveCompact(he, keys) });
     }
     return {
       parameters: parameters.id,

@@ -1,5 +1,5 @@
 import type { ClientPlanOf } from '../../core/plan/plan.ts';
-import { loadCiphertext, saveCompressed } from '../ciphertexts.ts';
+import { loadCiphertext, saveCompact } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import { scaleFeatures } from '../../core/plan/ranges.ts';
@@ -19,7 +19,7 @@ export function recordsCodec(
       using plaintext = new he.seal.Plaintext();
       encoder.encode(slots, 2 ** plan.logScale, plaintext);
       using ciphertext = options.encryptor.encryptSymmetricSerializable(plaintext);
-      return saveCompressed(he, ciphertext);
+      return saveCompact(he, ciphertext);
     });
   const decryptScores = (bytes: Uint8Array): Float64Array => {
     using ciphertext = loadCiphertext(he, bytes);

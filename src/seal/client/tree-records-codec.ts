@@ -1,6 +1,6 @@
 import type { ClientPlanOf } from '../../core/plan/plan.ts';
 import { openThermometer, thermometerBits } from '../../core/plan/thermometer.ts';
-import { loadCiphertext, saveCompressed } from '../ciphertexts.ts';
+import { loadCiphertext, saveCompact } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import type { BlockCodec, CodecOptions } from './block-codec.ts';
@@ -23,7 +23,7 @@ export function treeRecordsCodec(
       using plaintext = new he.seal.Plaintext();
       encoder.encode(slots, plaintext);
       using ciphertext = options.encryptor.encryptSymmetricSerializable(plaintext);
-      return saveCompressed(he, ciphertext);
+      return saveCompact(he, ciphertext);
     });
   return {
     resultCiphertexts: outputs,

@@ -43,6 +43,8 @@ function digitWidth(terms: readonly Term[]): number {
 
 type Window = Map<number, { readonly ciphertext: Ciphertext; readonly negative: boolean }[]>;
 
+const emptyWindow = (): Window => new Map();
+
 /** Digits in [-2^(width-1), 2^(width-1)), lowest window first: by magnitude, the terms that have it. */
 function digitWindows(terms: readonly Term[], width: number): Window[] {
   const base = 2 ** width;
@@ -60,7 +62,7 @@ function digitWindows(terms: readonly Term[], width: number): Window[] {
       window.set(Math.abs(digit), bucket);
     }
   }
-  return Array.from(windows, (window: Window | undefined): Window => window ?? new Map());
+  return Array.from(windows, (window: Window | undefined) => window ?? emptyWindow());
 }
 
 /** Sum over digits d of d times the bucket's sum. @returns owned */

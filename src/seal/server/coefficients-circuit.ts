@@ -2,7 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import type { Ciphertext, Plaintext } from 'node-seal';
 import { inputCiphertexts, packWeights, resultCiphertexts, scorePosition } from '../../core/plan/coefficients.ts';
 import type { ServerPlanOf } from '../../core/plan/plan.ts';
-import { loadCiphertext, saveCompressed } from '../ciphertexts.ts';
+import { loadCiphertext, saveCompact } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import { polynomialCodec } from '../polynomials.ts';
@@ -35,7 +35,7 @@ export function coefficientsCircuit(
       addProducts(he, sum, { inputs, weights: weights[group] ?? [] });
       // What is left of the noise fits the first prime, and the result is smaller for it.
       while (sum.coeffModulusSize() > 1) he.evaluator.cipherModSwitchToNextInplace(sum);
-      return saveCompressed(he, sum);
+      return saveCompact(he, sum);
     });
   return {
     inputCiphertexts: inputCiphertexts(plan),

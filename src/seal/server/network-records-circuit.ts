@@ -3,7 +3,7 @@ import { zeroSlotDeviation } from '../../core/plan/levels.ts';
 import type { NetworkLayerRef } from '../../core/plan/network-plan.ts';
 import type { ServerPlanOf } from '../../core/plan/plan.ts';
 import { AppError } from '../../core/error.ts';
-import { loadCiphertext, saveCompressed } from '../ciphertexts.ts';
+import { loadCiphertext, saveCompact } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import { integerCombination, type Term } from './bucket-sums.ts';
@@ -50,7 +50,7 @@ export function networkRecordsCircuit(
             floodDeviation: plan.floodDeviation,
             zeroDeviation: zeroSlotDeviation(plan),
           });
-          return saveCompressed(he, result);
+          return saveCompact(he, result);
         });
       }),
     [Symbol.dispose]: () => {

@@ -1,6 +1,6 @@
 import type { CKKSEncoder, Ciphertext, Plaintext } from 'node-seal';
 import type { ServerPlanOf } from '../../core/plan/plan.ts';
-import { loadCiphertext, saveCompressed } from '../ciphertexts.ts';
+import { loadCiphertext, saveCompact } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import { encryptZero, type Circuit } from './circuit.ts';
@@ -50,7 +50,7 @@ export function recordsCircuit(
       }
       const bias = biases[output];
       if (bias !== undefined && !bias.isZero()) he.evaluator.addPlainInplace(sum, bias);
-      return saveCompressed(he, sum);
+      return saveCompact(he, sum);
     });
   return {
     inputCiphertexts: plan.inputs,

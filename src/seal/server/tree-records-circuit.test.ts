@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { writeTrees, type BitTree } from '../../core/plan/tree-bits.ts';
 import { recordsParameters } from '../../core/plan/tree-records.ts';
-import { saveCompressed } from '../ciphertexts.ts';
+import { saveCompact } from '../ciphertexts.ts';
 import { makeContext } from '../context.ts';
 import { loadSeal } from '../library.ts';
 import { treeRecordsCircuit } from './tree-records-circuit.ts';
@@ -63,7 +63,7 @@ async function scoresOf(trees: readonly BitTree[], base: readonly number[]): Pro
       plaintext,
     );
     using ciphertext = encryptor.encryptSymmetricSerializable(plaintext);
-    return saveCompressed(he, ciphertext);
+    return saveCompact(he, ciphertext);
   });
   const none = { offset: 0, length: 0 };
   const shared = {

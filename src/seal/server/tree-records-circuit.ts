@@ -3,7 +3,7 @@ import type { ServerPlanOf } from '../../core/plan/plan.ts';
 import { readTrees, type BitTree } from '../../core/plan/tree-bits.ts';
 import { soleOutput } from '../../core/plan/tree-records.ts';
 import { AppError } from '../../core/error.ts';
-import { loadCiphertext, saveCompressed } from '../ciphertexts.ts';
+import { loadCiphertext, saveCompact } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import { polynomialCodec, type PolynomialCodec } from '../polynomials.ts';
@@ -278,5 +278,5 @@ function finish(
   using constant = constantPlaintext(output.polynomials, output.constant);
   if (!constant.isZero()) he.evaluator.addPlainInplace(sum, constant);
   while (sum.coeffModulusSize() > 1) he.evaluator.cipherModSwitchToNextInplace(sum);
-  return saveCompressed(he, sum);
+  return saveCompact(he, sum);
 }
