@@ -15,7 +15,7 @@ import { createKeySet } from '../src/service/create-key-set.ts';
 import { readClientArchive, readServerArchive } from '../src/service/deployment-archives.ts';
 import type { Environment, Running } from '../src/service/environment.ts';
 import { makeKeyMaterial } from '../src/service/key-material.ts';
-import { freshJob } from '../src/service/prove.ts';
+import { freshJob } from '../src/service/job.ts';
 import { runJob } from '../src/service/run.ts';
 import { inRepository } from '../scripts/paths.ts';
 import type { BenchContext } from './bench.ts';

@@ -38,8 +38,8 @@ export function openCipher(
   return {
     threads: pool.threads,
     encrypt: async (identity, features, { signal, ...rest }) =>
-      await pool.run('encrypt', { identity, features, ...rest }, signal),
-    decrypt: async (bytes, { signal, ...rest }) => await pool.run('decrypt', { bytes, ...rest }, signal),
+      await pool.run('encrypt', { identity, features, ...rest }, { signal }),
+    decrypt: async (bytes, { signal, ...rest }) => await pool.run('decrypt', { bytes, ...rest }, { signal }),
     [Symbol.asyncDispose]: async () => {
       await pool[Symbol.asyncDispose]();
     },
@@ -54,5 +54,5 @@ export async function generateKeySet(
 ): Promise<GeneratedKeys[]> {
   const data: ClientWorkerData = {};
   await using pool = openWorkerPool<Tasks>(worker, { data, threads: Math.min(2, requests.length) });
-  return await Promise.all(requests.map(async (request) => await pool.run('generate', request, signal)));
+  return await Promise.all(requests.map(async (request) => await pool.run('generate', request, { signal })));
 }

@@ -3,9 +3,11 @@ import type { ServerDeployment } from '../core/artifact/deployment.ts';
 import { readArtifact, type QueryHeader } from '../core/artifact/headers.ts';
 import { queryDigest } from '../core/artifact/ids.ts';
 import { AppError } from '../core/error.ts';
+import { isSplit, type ServerPlan } from '../core/plan/plan.ts';
 import { sha256 } from './digest.ts';
+import type { BlockRequest, EvaluatedBlock } from './server/server-session.ts';
 import type { ServerTasks } from './server-worker.ts';
-import { openWorkerPool } from './worker-pool.ts';
+import { openWorkerPool, type WorkerPool } from './worker-pool.ts';
 
 export interface Evaluation {
   readonly result: Uint8Array;
@@ -35,22 +37,26 @@ export function openEvaluator(
     ...(options.threads === undefined ? {} : { threads: options.threads }),
   });
   const keysOf = keyCache(options.keyCacheBytes);
+  const takeTurn = turns();
+  prepareSplitPlans(pool, deployment);
   return {
     deployment: deployment.id,
     evaluate: async (query, loadKeys, signal) => {
-      const started = performance.now();
       const { header, sections } = readArtifact('sealpoint.query', query, 'query');
-      checkQuery(header, deployment);
+      const plan = checkQuery(header, deployment);
       const evaluationKeys = await keysOf(header.key, loadKeys, signal);
+      const requests = header.sections.map((entry, index) => {
+        const bytes = sections[index] ?? new Uint8Array(0);
+        return { mode: header.plan, entry, bytes, key: header.key, evaluationKeys };
+      });
+      // A query that is split takes all threads: queries one after another end sooner on the whole than in each other's way.
+      using turn = isSplit(plan) ? await takeTurn(signal) : undefined;
+      const started = turn?.started ?? performance.now();
       const blocks = await Promise.all(
-        header.sections.map(async (entry, index) => {
-          const bytes = sections[index] ?? new Uint8Array(0);
-          return await pool.run(
-            'evaluate',
-            { mode: header.plan, entry, bytes, key: header.key, evaluationKeys },
-            signal,
-          );
-        }),
+        requests.map(
+          async (request) =>
+            await (isSplit(plan) ? evaluateSplit(pool, request, signal) : pool.run('evaluate', request, { signal })),
+        ),
       );
       const seconds = (performance.now() - started) / 1000;
       const named = blocks.map((block, index) => ({ name: `block-${String(index)}`, ...block }));
@@ -62,7 +68,61 @@ export function openEvaluator(
   };
 }
 
-function checkQuery(header: QueryHeader, deployment: ServerDeployment): void {
+/** A block over all threads: each its share of the first steps, then the rest on the first. */
+async function evaluateSplit(
+  pool: WorkerPool<Tasks>,
+  request: BlockRequest,
+  signal: AbortSignal,
+): Promise<EvaluatedBlock> {
+  const shared = { ...request, bytes: sharedBytes(request.bytes) };
+  const partials = await Promise.all(
+    Array.from({ length: pool.threads }, async (_, part) => {
+      return await pool.run('share', { ...shared, share: { part, of: pool.threads } }, { signal, lane: part });
+    }),
+  );
+  const { mode, key, evaluationKeys } = request;
+  return await pool.run('finish', { mode, key, evaluationKeys, partials }, { signal, lane: 0 });
+}
+
+/** Encodes ahead of the first query; a failure shows again at that query, where there is somebody to tell. */
+function prepareSplitPlans(pool: WorkerPool<Tasks>, deployment: ServerDeployment): void {
+  const never = new AbortController().signal;
+  for (const plan of deployment.document.plans.filter(isSplit)) {
+    for (let part = 0; part < pool.threads; part += 1) {
+      const share = { part, of: pool.threads };
+      pool.run('prepare', { mode: plan.mode, share }, { signal: never, lane: part }).catch(() => undefined);
+    }
+  }
+}
+
+/** Lets callers through one at a time, in the order in which they came. @returns a turn, which ends when it is disposed of */
+function turns(): (signal: AbortSignal) => Promise<Disposable & { readonly started: number }> {
+  let last = Promise.resolve();
+  return async (signal) => {
+    const before = last;
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    last = before.then(async () => {
+      await promise;
+    });
+    const end = (): void => {
+      resolve(undefined);
+    };
+    // Whoever gives up while waiting lets those behind through.
+    signal.addEventListener('abort', end, { once: true });
+    await before;
+    signal.throwIfAborted();
+    return {
+      started: performance.now(),
+      [Symbol.dispose]: () => {
+        signal.removeEventListener('abort', end);
+        end();
+      },
+    };
+  };
+}
+
+/** @returns the query's plan */
+function checkQuery(header: QueryHeader, deployment: ServerDeployment): ServerPlan {
   if (header.deployment !== deployment.id) {
     throw new AppError('artifact.other-deployment', 'This query was encrypted for another deployment.', {
       hint: `This endpoint serves ${deployment.id}; the query wants ${header.deployment}.`,
@@ -73,6 +133,7 @@ function checkQuery(header: QueryHeader, deployment: ServerDeployment): void {
   if (header.sections.length < 1 || header.sections.length > plan.blocksPerQuery) {
     throw new AppError('artifact.unreadable', `A query of this plan has 1 to ${String(plan.blocksPerQuery)} blocks.`);
   }
+  return plan;
 }
 
 function resultHeaderOf(header: QueryHeader, seconds: number): object {

@@ -13,12 +13,20 @@ export type TaskHandlers<Tasks extends TaskTypes> = {
 
 export interface WorkerPool<Tasks extends TaskTypes> extends AsyncDisposable {
   readonly threads: number;
-  /** Runs one task on the next free worker. An abort rejects at once; what runs already is left to end and its outcome dropped. */
+  /**
+   * Runs one task on the next free worker. An abort rejects at once; what runs already is left to end and its outcome dropped.
+   * @param options lane: the one worker that may take it (0 .. threads - 1), where what a task prepared is found again
+   */
   run<Kind extends keyof Tasks & string>(
     kind: Kind,
     input: Tasks[Kind]['input'],
-    signal: AbortSignal,
+    options: RunOptions,
   ): Promise<Tasks[Kind]['output']>;
+}
+
+export interface RunOptions {
+  readonly signal: AbortSignal;
+  readonly lane?: number;
 }
 
 interface Job {
@@ -26,6 +34,7 @@ interface Job {
   readonly input: unknown;
   readonly settle: (outcome: Outcome) => void;
   readonly signal: AbortSignal;
+  readonly lane: number | undefined;
 }
 
 type Outcome = { readonly output: unknown } | { readonly failure: AppError };
@@ -72,9 +81,9 @@ export function openWorkerPool<Tasks extends TaskTypes>(
   for (const lane of lanes) startWorker(pool, lane);
   return {
     threads,
-    run: async (kind, input, signal) => {
+    run: async (kind, input, { signal, lane }) => {
       signal.throwIfAborted();
-      return await enqueue(pool, { kind, input, signal });
+      return await enqueue(pool, { kind, input, signal, lane });
     },
     [Symbol.asyncDispose]: async () => {
       pool.closed = true;
@@ -149,10 +158,11 @@ function bury(pool: Pool, lane: Lane, death: { readonly worker: Worker; readonly
 }
 
 function startNext(pool: Pool): void {
-  for (const lane of pool.lanes) {
+  for (const [index, lane] of pool.lanes.entries()) {
     if (lane.job !== undefined) continue;
-    const job = pool.queue.shift();
-    if (job === undefined) return;
+    const place = pool.queue.findIndex((waiting) => waiting.lane === undefined || waiting.lane === index);
+    const [job] = place < 0 ? [] : pool.queue.splice(place, 1);
+    if (job === undefined) continue;
     lane.job = job;
     const worker = lane.worker ?? startWorker(pool, lane);
     worker.ref();

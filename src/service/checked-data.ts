@@ -1,5 +1,6 @@
 import type { ClientDocument } from '../core/artifact/deployment.ts';
 import { choosePlan } from '../core/plan/choose.ts';
+import { querySizes } from '../core/plan/canaries.ts';
 import { queryCapacity, type ClientPlan } from '../core/plan/plan.ts';
 import { digestFile, openDataFile } from '../io/data-file.ts';
 import type { Running } from './environment.ts';
@@ -49,21 +50,32 @@ export async function checkData(
   };
 }
 
+/** A query's records; none in a canary query. */
 export interface QueryRecords extends RecordChunk {
   readonly index: number;
 }
+
+/** What a query's header says: a canary query looks like one with a record. */
+export function headerRecords({ records }: QueryRecords): number {
+  return Math.max(1, records);
+}
+
+const emptyChunk: RecordChunk = { records: 0, features: new Float64Array(0), cells: [] };
 
 /** The file's records again, a query's at a time. */
 export async function* queryRecords(
   data: CheckedData,
   document: ClientDocument,
-  options: { readonly clip: boolean; readonly signal: AbortSignal },
+  options: { readonly clip: boolean; readonly signal: AbortSignal; readonly isCanary: (index: number) => boolean },
 ): AsyncGenerator<QueryRecords> {
   const source = await openDataFile(data.file, { signal: options.signal });
   await using reader = openFeatureReader(source, document, options);
   const capacity = queryCapacity(data.plan);
   let index = 0;
-  for (let chunk = await reader.next(capacity); chunk !== undefined; chunk = await reader.next(capacity)) {
+  for (const size of querySizes(data.records, { capacity, isCanary: options.isCanary })) {
+    const chunk = size === 0 ? emptyChunk : await reader.next(size);
+    // The file became shorter since it was checked: the caller finds that by its digest.
+    if (chunk === undefined) return;
     yield { ...chunk, index };
     index += 1;
   }

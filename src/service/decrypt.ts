@@ -50,9 +50,9 @@ export async function decryptResults(
     const decrypted = inOrder(listed(headers), cipher.threads + 2, async ({ file }) => {
       return await cipher.decrypt(await readWhole(file, running.signal), { file, signal: running.signal });
     });
-    for await (const { header, scores, canaries } of decrypted) {
-      await table.write(predictionRows(client.document.task, scores, header.records));
-      records += header.records;
+    for await (const { scores, canaries, ...result } of decrypted) {
+      await table.write(predictionRows(client.document.task, scores, result.records));
+      records += result.records;
       verified += canaries;
       running.onProgress({ stage: 'Decrypting', done: records, unit: 'records' });
     }

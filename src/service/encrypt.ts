@@ -3,11 +3,12 @@ import { basename, join, resolve } from 'node:path';
 import type { FilesOutcome } from '../core/artifact/outcomes.ts';
 import { toIoError, writeFileAtomic } from '../io/atomic.ts';
 import { openCipher } from '../seal/cipher.ts';
-import { checkData, queryRecords } from './checked-data.ts';
+import { canaryQueries } from '../seal/client/slots.ts';
+import { checkData, headerRecords, queryRecords } from './checked-data.ts';
 import type { Environment, Running } from './environment.ts';
 import { findDeployment } from './find-deployment.ts';
 import { inOrder } from './ordered.ts';
-import { freshJob } from './prove.ts';
+import { freshJob } from './job.ts';
 import { requireKeySet, unlock } from './unlock.ts';
 
 export interface EncryptOptions {
@@ -35,15 +36,16 @@ export async function encryptData(
   using keys = await unlock(keySet, environment);
   await using cipher = openCipher(client, keys.secrets, { worker: environment.programs.clientWorker });
   const job = freshJob();
+  const isCanary = canaryQueries(client.id, data.plan, keys.secrets.canarySecret);
   const files: string[] = [];
   let bytes = 0;
   let done = 0;
   const { signal } = running;
   const written = inOrder(
-    queryRecords(data, client.document, { clip, signal }),
+    queryRecords(data, client.document, { clip, signal, isCanary: (index) => isCanary(job, index) }),
     cipher.threads + 2,
     async (records) => {
-      const identity = { mode: data.plan.mode, job, index: records.index, records: records.records };
+      const identity = { mode: data.plan.mode, job, index: records.index, records: headerRecords(records) };
       const { query } = await cipher.encrypt(identity, records.features, { signal });
       const file = join(folder, `query-${String(records.index).padStart(5, '0')}.spq`);
       await writeFileAtomic(file, query);

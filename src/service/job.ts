@@ -1,12 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { storeKeys } from '../core/artifact/layout.ts';
 import type { JobDocument, JobState } from '../core/artifact/job.ts';
 import type { ArtifactStore } from '../core/artifact/store.ts';
 import type { AppError } from '../core/error.ts';
+import { querySizes } from '../core/plan/canaries.ts';
 import { queryCapacity } from '../core/plan/plan.ts';
+import type { CanaryQueries } from '../seal/client/slots.ts';
 import type { DecryptedResult } from '../seal/client/secret-session.ts';
 import type { CheckedData } from './checked-data.ts';
 import { writeLedger, type Ledger } from './ledger.ts';
-import { freshJob } from './prove.ts';
 
 /** A job under way: its ledger on this machine, its job.json in the store, and what it cost so far. */
 export interface Job {
@@ -43,11 +45,10 @@ export interface NewJob {
 /** Starts a job, or goes on with an earlier ledger. */
 export async function openJob(
   start: NewJob | Ledger,
-  places: { readonly home: string; readonly store: ArtifactStore },
+  places: { readonly home: string; readonly store: ArtifactStore; readonly isCanary: CanaryQueries },
 ): Promise<Job> {
   const first: Ledger = 'job' in start ? { ...start, state: 'running', failure: undefined } : newLedger(start);
-  const queries =
-    'job' in start ? start.queries.length : Math.ceil(first.data.records / queryCapacity(start.data.plan));
+  const queries = 'job' in start ? start.queries.length : countQueries(start.data, first.job, places.isCanary);
   const records = openRecords(first, { ...places, queries: Math.max(1, queries) });
   const digests = new Map(first.queries.map((query) => [query.index, query.digest]));
   const bytes = { sent: 0, received: 0 };
@@ -81,6 +82,13 @@ export async function openJob(
     },
     totals: () => ({ bytes: { ...bytes }, seconds: { ...seconds } }),
   };
+}
+
+function countQueries(data: CheckedData, job: string, isCanary: CanaryQueries): number {
+  const capacity = queryCapacity(data.plan);
+  let count = 0;
+  for (const _ of querySizes(data.records, { capacity, isCanary: (index) => isCanary(job, index) })) count += 1;
+  return count;
 }
 
 /** The ledger on this machine and job.json in the store. */
@@ -176,4 +184,9 @@ function documentOf(ledger: Ledger, counts: { readonly queries: number; readonly
     records: ledger.data.records,
     ...counts,
   };
+}
+
+/** A job id: 128 random bits. */
+export function freshJob(): string {
+  return randomBytes(16).toString('hex');
 }

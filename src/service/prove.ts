@@ -1,23 +1,26 @@
-import { randomBytes } from 'node:crypto';
 import type { ClientDeployment, ServerDeployment } from '../core/artifact/deployment.ts';
 import type { PlanOutcome } from '../core/artifact/outcomes.ts';
 import { AppError } from '../core/error.ts';
 import { clearScores } from '../core/model/score.ts';
 import type { Model } from '../core/model/ir.ts';
-import { packingOf, queryCapacity, type ClientPlan } from '../core/plan/plan.ts';
+import { isOneRecord, packingOf, queryCapacity, type ClientPlan } from '../core/plan/plan.ts';
+import type { PlannedDeployment } from '../core/plan/plan-model.ts';
 import { blendedRows, syntheticRows } from '../core/plan/ranges.ts';
 import { measureAgreement, type Agreement, rSquared } from '../core/table/accuracy.ts';
 import type { PlannedRanges } from '../core/table/range.ts';
-import { openCipher, type Cipher } from '../seal/cipher.ts';
-import { openEvaluator, type Evaluator } from '../seal/evaluator.ts';
+import { openCipher } from '../seal/cipher.ts';
+import { openEvaluator } from '../seal/evaluator.ts';
 import type { Environment, Running } from './environment.ts';
-import { makeKeyMaterial, type KeyMaterial } from './key-material.ts';
+import { makeKeyMaterial } from './key-material.ts';
+import { scoreEncrypted, scoreSome, timeQuery, type Bench, type TimedQuery } from './prove-queries.ts';
 
 export interface ProofRequest {
   readonly model: Model;
   readonly client: ClientDeployment;
   readonly server: ServerDeployment;
   readonly ranges: PlannedRanges;
+  /** By mode: the clear twin of the plan. */
+  readonly twins: PlannedDeployment['twins'];
   /** Preprocessed calibration rows. */
   readonly calibration: Float64Array;
   readonly rows: number;
@@ -38,10 +41,6 @@ export interface Proof {
 
 /** Rows beside the calibration rows, uniform within the calibrated ranges: a few calibration rows bound disagreement only loosely. */
 const addedRows = 400;
-const timedQueries = 5;
-/** Once so much time has gone into timing, what has been measured is enough. */
-const timedMs = 5000;
-
 /** Encrypts calibration and synthetic rows, evaluates, decrypts and compares, for every plan. */
 export async function provePlans(request: ProofRequest, environment: Environment, running: Running): Promise<Proof[]> {
   const started = performance.now();
@@ -55,17 +54,18 @@ export async function provePlans(request: ProofRequest, environment: Environment
   const proofs: Proof[] = [];
   for (const plan of request.client.document.plans) {
     running.onProgress({ stage: `Proving the ${plan.mode} plan` });
-    proofs.push(await provePlan(request, plan, { cipher, evaluator, keys, keySeconds, signal: running.signal }));
+    proofs.push(
+      await provePlan(request, plan, {
+        deployment: request.client.id,
+        cipher,
+        evaluator,
+        keys,
+        keySeconds,
+        signal: running.signal,
+      }),
+    );
   }
   return proofs;
-}
-
-interface Bench {
-  readonly cipher: Cipher;
-  readonly evaluator: Evaluator;
-  readonly keys: KeyMaterial;
-  readonly keySeconds: number;
-  readonly signal: AbortSignal;
 }
 
 /** Scores are near the model's only in what they decide: an approximated activation, thresholds moved to a grid. */
@@ -82,7 +82,9 @@ async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench):
   const features = joined(calibration, synthetic);
   const total = features.length / plan.inputs;
   const clear = clearScores(model.body, features, total);
-  const encrypted = await scoreEncrypted(plan, features, bench);
+  const encrypted = isOneRecord(plan)
+    ? await scoreSome({ plan, features, twin: request.twins[plan.mode]?.(features, total) }, bench)
+    : await scoreEncrypted(plan, features, bench);
   const measured = measureAgreement(
     model.task,
     { clear, other: encrypted.scores, rows: total },
@@ -138,95 +140,6 @@ function planOutcomeOf(
     bytes: { evaluationKeys: bench.keys.evaluationKeys.length, query: timed.queryBytes, result: timed.resultBytes },
     seconds: { keys: bench.keySeconds, encrypt: timed.encrypt, evaluate: timed.evaluate, decrypt: timed.decrypt },
   };
-}
-
-interface TimedQuery {
-  readonly queryBytes: number;
-  readonly resultBytes: number;
-  readonly encrypt: number;
-  readonly evaluate: number;
-  readonly decrypt: number;
-}
-
-/** All rows through the plan, in as many queries as it takes. */
-async function scoreEncrypted(
-  plan: ClientPlan,
-  allFeatures: Float64Array,
-  bench: Bench,
-): Promise<{ readonly scores: Float64Array; readonly canaries: number }> {
-  const capacity = queryCapacity(plan);
-  const rows = allFeatures.length / plan.inputs;
-  const scores = new Float64Array(rows * plan.outputs);
-  let canaries = 0;
-  const job = freshJob();
-  for (let first = 0, index = 0; first < rows; first += capacity, index += 1) {
-    const features = allFeatures.slice(first * plan.inputs, (first + capacity) * plan.inputs);
-    const { decrypted } = await throughPlan(plan, { job, index, features }, bench);
-    scores.set(decrypted.scores, first * plan.outputs);
-    canaries += decrypted.canaries;
-  }
-  return { scores, canaries };
-}
-
-/** Medians over a few queries: of one record for `latency`, full for `throughput`. */
-async function timeQuery(
-  plan: ClientPlan,
-  allFeatures: Float64Array,
-  bench: Bench,
-): Promise<{
-  readonly queryBytes: number;
-  readonly resultBytes: number;
-  readonly encrypt: number;
-  readonly evaluate: number;
-  readonly decrypt: number;
-}> {
-  const records = plan.mode === 'latency' ? 1 : queryCapacity(plan);
-  const rows = allFeatures.length / plan.inputs;
-  const features = new Float64Array(records * plan.inputs);
-  for (let record = 0; record < records; record += 1) {
-    const row = record % rows;
-    features.set(allFeatures.subarray(row * plan.inputs, (row + 1) * plan.inputs), record * plan.inputs);
-  }
-  const job = freshJob();
-  const runs = [];
-  const until = performance.now() + timedMs;
-  do runs.push(await throughPlan(plan, { job, index: runs.length, features }, bench));
-  while (runs.length < timedQueries && performance.now() < until);
-  const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? 0;
-  return {
-    queryBytes: median(runs.map((run) => run.query.query.length)),
-    resultBytes: median(runs.map((run) => run.evaluation.result.length)),
-    encrypt: median(runs.map((run) => run.query.seconds)),
-    evaluate: median(runs.map((run) => run.evaluation.seconds)),
-    decrypt: median(runs.map((run) => run.decrypted.seconds)),
-  };
-}
-
-async function throughPlan(
-  plan: ClientPlan,
-  query: { readonly job: string; readonly index: number; readonly features: Float64Array },
-  bench: Bench,
-): Promise<{
-  readonly query: Awaited<ReturnType<Cipher['encrypt']>>;
-  readonly evaluation: Awaited<ReturnType<Evaluator['evaluate']>>;
-  readonly decrypted: Awaited<ReturnType<Cipher['decrypt']>>;
-}> {
-  const { cipher, evaluator, keys, signal } = bench;
-  const identity = {
-    mode: plan.mode,
-    job: query.job,
-    index: query.index,
-    records: query.features.length / plan.inputs,
-  };
-  const encrypted = await cipher.encrypt(identity, query.features, { signal });
-  const evaluation = await evaluator.evaluate(encrypted.query, () => Promise.resolve(keys.evaluationKeys), signal);
-  const decrypted = await cipher.decrypt(evaluation.result, { file: 'the proof', digest: encrypted.digest, signal });
-  return { query: encrypted, evaluation, decrypted };
-}
-
-/** A job id: 128 random bits. */
-export function freshJob(): string {
-  return randomBytes(16).toString('hex');
 }
 
 function joined(a: Float64Array, b: Float64Array): Float64Array {

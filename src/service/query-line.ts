@@ -2,7 +2,7 @@ import { storeKeys } from '../core/artifact/layout.ts';
 import type { ArtifactStore } from '../core/artifact/store.ts';
 import { AppError } from '../core/error.ts';
 import type { Cipher } from '../seal/cipher.ts';
-import type { CheckedData, QueryRecords } from './checked-data.ts';
+import { headerRecords, type CheckedData, type QueryRecords } from './checked-data.ts';
 import type { Running } from './environment.ts';
 import type { FoundDeployment } from './find-deployment.ts';
 import type { Endpoint } from './http-endpoint.ts';
@@ -44,10 +44,10 @@ export async function answer(line: Line, records: QueryRecords, signal: AbortSig
     );
     if (scores instanceof Float64Array) return { records, scores };
   }
-  const identity = { mode: data.plan.mode, job: job.id, index, records: records.records };
+  const identity = { mode: data.plan.mode, job: job.id, index, records: headerRecords(records) };
   const evaluationKeys = store.uriOf(storeKeys.evaluationKeys(keys.secrets.key));
   const query = await cipher.encrypt(identity, records.features, { evaluationKeys, signal });
-  await job.encrypted({ index, records: records.records, digest: query.digest }, query.seconds);
+  await job.encrypted({ index, records: headerRecords(records), digest: query.digest }, query.seconds);
   await store.write(keyNames.query, query.query, { signal });
   job.sent(query.query.length);
   await endpoint.invoke({ ...keyNames, evaluationKeys: storeKeys.evaluationKeys(keys.secrets.key) }, signal);
@@ -62,10 +62,10 @@ async function collect(
   const { store, cipher, job } = line;
   const bytes = await store.read(expected.result, { signal, maxBytes: maxResultBytes });
   job.received(bytes.length);
-  const { index, records } = expected.records;
+  const { index } = expected.records;
   const decrypted = await cipher.decrypt(bytes, { file: expected.result, digest: expected.digest, signal });
   const { header } = decrypted;
-  if (header.job !== job.id || header.index !== index || header.records !== records) {
+  if (header.job !== job.id || header.index !== index || header.records !== headerRecords(expected.records)) {
     throw new AppError('result.not-verified', 'The result belongs to another query.', { file: expected.result });
   }
   await job.verified(index, decrypted);

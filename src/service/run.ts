@@ -7,6 +7,7 @@ import { predictionColumns, predictionRows, withInput } from '../core/table/pred
 import { digestFile } from '../io/data-file.ts';
 import { openTableFile, type TableFile } from '../io/table-file.ts';
 import { openCipher } from '../seal/cipher.ts';
+import { canaryQueries } from '../seal/client/slots.ts';
 import { checkData, queryRecords, type CheckedData } from './checked-data.ts';
 import { openEndpoint } from './endpoints.ts';
 import type { Environment, Running } from './environment.ts';
@@ -47,6 +48,7 @@ export async function runJob(options: RunOptions, environment: Environment, runn
   const job = await openJob(prepared.earlier ?? { ...prepared, ...ids, profile: profile.name }, {
     home: environment.home,
     store,
+    isCanary: canaryQueries(found.client.id, data.plan, keys.secrets.canarySecret),
   });
   environment.log(
     `job ${job.id}: ${String(data.records)} records, plan ${data.plan.mode}, key ${ids.key.slice(0, 12)}`,
@@ -157,7 +159,7 @@ async function writePredictions(
   line: Line,
   options: { readonly output: string; readonly withInput: boolean; readonly clip: boolean },
 ): Promise<void> {
-  const { found, data, cipher, running } = line;
+  const { found, data, keys, job, cipher, running } = line;
   const { task } = found.client.document;
   const predicted = predictionColumns(task, data.plan.outputs);
   const inputs = options.withInput ? data.header.map((name) => ({ name, type: 'text' as const })) : [];
@@ -166,7 +168,12 @@ async function writePredictions(
   const stop = new AbortController();
   const signal = AbortSignal.any([running.signal, stop.signal]);
   try {
-    const records = queryRecords(data, found.client.document, { clip: options.clip, signal });
+    const isCanary = canaryQueries(found.client.id, data.plan, keys.secrets.canarySecret);
+    const records = queryRecords(data, found.client.document, {
+      clip: options.clip,
+      signal,
+      isCanary: (index) => isCanary(job.id, index),
+    });
     const answers = inOrder(records, cipher.threads + 2, async (query) => await answer(line, query, signal));
     await writeAnswers(table, answers, { line, withInput: options.withInput });
     const again = await checkUnchanged(data, running.signal);

@@ -42,11 +42,12 @@ export interface CandidateReport {
   };
 }
 
-/** A mode's plan, both sides, with what its canaries answer (canaryPool x outputs): the clear twin of what the server computes. */
+/** A mode's plan, both sides. */
 export interface PlannedMode {
   readonly client: ClientPlan;
   readonly server: ServerPlan;
-  readonly canaryScores: Float64Array;
+  /** The clear twin of what the server computes: rows x inputs preprocessed features to rows x outputs scores. */
+  readonly twin: (features: Float64Array, rows: number) => Float64Array;
 }
 
 export interface PlannedBody {

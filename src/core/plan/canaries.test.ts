@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { below, blockShapes, drawBlock, type Slot } from './canaries.ts';
+import { below, blockShapes, drawBlock, isCanaryQuery, querySizes, type Slot } from './canaries.ts';
 import { weylWords } from './ranges.ts';
 
 const random = (): number => randomInt(2 ** 32);
@@ -51,5 +51,33 @@ describe('the slots of a block', () => {
 describe('a uniform number below a limit', () => {
   it('stays below it', () => {
     fc.assert(fc.property(fc.integer({ min: 1, max: 2 ** 32 }), (limit) => below(limit, random) < limit));
+  });
+});
+
+describe('the queries of a job in which each is one record', () => {
+  const canaries =
+    (job: number) =>
+    (index: number): boolean =>
+      isCanaryQuery(index, (of = -1) => weylWords(job * 1000 + of));
+
+  it('hold every record once and one canary among the first two', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 10_000 }), fc.integer({ min: 1, max: 60 }), (job, records) => {
+        const sizes = [...querySizes(records, { capacity: 1, isCanary: canaries(job) })];
+        expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(records);
+        expect(sizes.slice(0, 2).filter((size) => size === 0)).toHaveLength(1);
+        expect(sizes.slice(2).every((size, place) => (size === 0) === canaries(job)(place + 2))).toBe(true);
+      }),
+    );
+  });
+
+  it('have more canaries at about one place in sixteen', () => {
+    const later = Array.from({ length: 20_000 }, (_, index) => canaries(7)(index + 2)).filter(Boolean).length;
+    // 1,250 expected, deviation 34: six of them.
+    expect(Math.abs(later - 1250)).toBeLessThan(205);
+  });
+
+  it('take as much as fits where canaries lie beside the records', () => {
+    expect([...querySizes(10, { capacity: 4, isCanary: () => false })]).toEqual([4, 4, 2]);
   });
 });

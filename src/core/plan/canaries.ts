@@ -4,6 +4,39 @@
  * nobody else can (docs/adr).
  */
 
+/**
+ * Where a query is one record there is no room for canaries beside it: some queries of a job are canaries instead, and look like the others.
+ * One of the first two is, of the later ones each with a secret chance of one in {@link canaryQueryEvery}. That promises less: a single
+ * altered result between canaries goes unseen.
+ */
+const canaryQueryEvery = 16;
+
+/**
+ * @param drawOf uniform words of a query; without an index of the job as a whole; the same at each call
+ * @returns whether the query is a canary
+ */
+export function isCanaryQuery(index: number, drawOf: (index?: number) => RandomWords): boolean {
+  return index < 2 ? below(2, drawOf()) === index : below(canaryQueryEvery, drawOf(index)) === 0;
+}
+
+/** Places of a job's records among its queries, in order: how many records each query takes, 0 for a canary query. */
+export function* querySizes(
+  records: number,
+  options: { readonly capacity: number; readonly isCanary: (index: number) => boolean },
+): Generator<number> {
+  let left = records;
+  let canaries = 0;
+  for (let index = 0; left > 0 || (index < 2 && canaries === 0 && options.isCanary(index)); index += 1) {
+    if (options.isCanary(index)) {
+      canaries += 1;
+      yield 0;
+      continue;
+    }
+    yield Math.min(left, options.capacity);
+    left -= options.capacity;
+  }
+}
+
 /** Uniform 32-bit numbers. */
 export type RandomWords = () => number;
 

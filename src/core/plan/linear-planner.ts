@@ -56,16 +56,16 @@ const secondsPerByte = { sent: 8 / 40e6, received: 8 / 160e6 };
 export function planLinear(request: BodyRequest<AffineChain>): PlannedBody {
   const linear = scaleLinear(denseAffine(request.body), request.ranges);
   const magnitudes = linearMagnitudes(linear, scaleFeatures(request.calibration, request.ranges));
-  const { scoreScale, maxError, tensors, canaries } = request;
+  const { scoreScale, maxError, tensors } = request;
   const considered = request.modes.map((mode) => ({
     mode,
     candidates: linearCandidates({ linear, magnitudes, scoreScale, maxError }, mode),
   }));
-  const canaryScores = clearScores(request.body, canaries, canaries.length / linear.inputs);
+  const twin = (features: Float64Array, rows: number) => clearScores(request.body, features, rows);
   return {
     plans: considered.map(({ mode, candidates }) => {
       const { client, server, weights, bias } = chooseLinear(candidates, mode);
-      return { client, server: { ...server, weights: tensors.add(weights), bias: tensors.add(bias) }, canaryScores };
+      return { client, server: { ...server, weights: tensors.add(weights), bias: tensors.add(bias) }, twin };
     }),
     candidates: considered.flatMap(({ candidates }) => candidates.map(candidateReport)),
   };

@@ -104,7 +104,7 @@ function chooseRounding(
 
 function planRecords(request: BodyRequest<AffineChain>, prepared: PreparedNetwork, mode: PlanMode): PlannedMode {
   const levels = chooseLevels(prepared, request);
-  const { rounded, canaries, fitted, tolerance } = prepared;
+  const { rounded, fitted, tolerance } = prepared;
   const { parameters, logScale, rescale } = levels;
   const noise = noiseDeviation(rounded, levels, someRows(prepared));
   const flood = Math.max(0, tolerance / 4);
@@ -137,7 +137,7 @@ function planRecords(request: BodyRequest<AffineChain>, prepared: PreparedNetwor
       rescale,
       floodDeviation: floodDeviation < zeroSlotDeviation(levels) ? 0 : floodDeviation,
     },
-    canaryScores: roundedScores(rounded, canaries),
+    twin: (features) => roundedScores(rounded, scaleFeatures(features, request.ranges)),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Model } from '../model/ir.ts';
 import { clearScores } from '../model/score.ts';
 import { typicalScore } from '../table/accuracy.ts';
 import { planFeatureRanges, type PlannedRanges } from '../table/range.ts';
-import type { BodyRequest, CandidateReport, PlannedBody } from './body-planner.ts';
+import type { BodyRequest, CandidateReport, PlannedBody, PlannedMode } from './body-planner.ts';
 import { planNetwork } from './network-planner.ts';
 import { planLinear } from './linear-planner.ts';
 import { syntheticRows } from './ranges.ts';
@@ -31,6 +31,8 @@ export interface PlannedDeployment {
   /** canaryPool x features. */
   readonly canaries: Float64Array;
   readonly canaryScores: Readonly<Record<string, Float64Array>>;
+  /** By mode: the clear twin of what the server computes. */
+  readonly twins: Readonly<Record<string, PlannedMode['twin']>>;
   readonly ranges: PlannedRanges;
   readonly candidates: readonly CandidateReport[];
 }
@@ -61,7 +63,8 @@ export function planModel(request: PlanRequest): PlannedDeployment {
     server: { format: 'sealpoint.server', version: 1, backend: 'seal', plans: plans.map((plan) => plan.server) },
     tensors: tensors.all(),
     canaries,
-    canaryScores: Object.fromEntries(plans.map((plan) => [plan.client.mode, plan.canaryScores])),
+    canaryScores: Object.fromEntries(plans.map(({ client, twin }) => [client.mode, twin(canaries, canaryPool)])),
+    twins: Object.fromEntries(plans.map(({ client, twin }) => [client.mode, twin])),
     ranges,
     candidates: planned.candidates,
   };

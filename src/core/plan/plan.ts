@@ -35,8 +35,8 @@ export const publicKeyAlone: KeyNeeds = { relinearization: false, galoisSteps: [
 const clientBase = {
   ...planBase,
   evaluationKeys: keyNeeds,
-  /** Positions of each block that hold canaries; the rest is for records. */
-  canariesPerBlock: positive,
+  /** Positions of each block that hold canaries; the rest is for records. None where a block is one record: see canary queries. */
+  canariesPerBlock: count,
   /** Largest absolute score error that a right result can show (canaries beyond it are refused). */
   errorBound: z.number().positive(),
   /** From the built-in cost table: chooses between plans for a number of records; the same on every machine. */
@@ -120,6 +120,16 @@ export const serverPlan = z.discriminatedUnion('circuit', [
 ]);
 export type ServerPlan = z.infer<typeof serverPlan>;
 export type ServerPlanOf<Circuit extends ServerPlan['circuit']> = Extract<ServerPlan, { circuit: Circuit }>;
+
+/** Whether one block is spread over threads. */
+export function isSplit(plan: Pick<ServerPlan, 'blockRecords'>): boolean {
+  return plan.blockRecords === 1;
+}
+
+/** Whether a query is one record, so that canaries are whole queries of their own. */
+export function isOneRecord(plan: Pick<ClientPlan, 'blockRecords'>): boolean {
+  return plan.blockRecords === 1;
+}
 
 /** The packing behind a circuit, as people name it. */
 export function packingOf(plan: Pick<ClientPlan, 'circuit'>): 'coefficients' | 'records' {

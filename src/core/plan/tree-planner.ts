@@ -127,7 +127,7 @@ function planRecords(
       trees: request.tensors.add(writeTrees(integers)),
       base: request.tensors.add(integerBase),
     },
-    canaryScores: treeScores(ensemble, request.canaries, request.canaries.length / inputs),
+    twin: (features, rows) => treeScores(ensemble, features, rows),
   };
 }
 

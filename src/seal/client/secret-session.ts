@@ -41,6 +41,8 @@ export interface EncryptedQuery {
 
 export interface DecryptedResult {
   readonly header: ResultHeader;
+  /** Records of the user's: none in a canary query. */
+  readonly records: number;
   /** records x outputs, in the query's order. */
   readonly scores: Float64Array;
   /** Canaries checked, all right. */
@@ -50,7 +52,7 @@ export interface DecryptedResult {
 
 /** Holds secret keys; encrypts queries, decrypts and verifies results. Nothing that serves an endpoint can name this type. */
 export interface SecretSession extends Disposable {
-  /** @param features records x inputs, preprocessed and within the planned ranges */
+  /** @param features records x inputs, preprocessed and within the planned ranges; not looked at in a canary query */
   encryptQuery(
     identity: QueryIdentity,
     features: Float64Array,
@@ -137,7 +139,8 @@ function decryptResult(
       file: expected.file,
     });
   }
-  const scores = new Float64Array(header.records * plan.outputs);
+  const records = blocks.flat().filter((slot) => slot.kind === 'record').length;
+  const scores = new Float64Array(records * plan.outputs);
   let canaries = 0;
   for (const [index, slots] of blocks.entries()) {
     const [entry, section] = [header.sections[index], sections[index]];
@@ -147,7 +150,7 @@ function decryptResult(
     canaries += verifyCanaries(slots, decrypted, { plan, deployment, file: expected.file });
     copyScores(slots, decrypted, { scores, outputs: plan.outputs });
   }
-  return { header, scores, canaries, seconds: (performance.now() - started) / 1000 };
+  return { header, records, scores, canaries, seconds: (performance.now() - started) / 1000 };
 }
 
 interface OpenCodec {

@@ -1,20 +1,44 @@
 import { createCipheriv, createHmac } from 'node:crypto';
 import type { ClientDeployment } from '../../core/artifact/deployment.ts';
 import { canonicalJson } from '../../core/artifact/ids.ts';
-import { blockShapes, drawBlock, type RandomWords, type Slot } from '../../core/plan/canaries.ts';
-import type { ClientPlan } from '../../core/plan/plan.ts';
+import { below, blockShapes, drawBlock, isCanaryQuery, type RandomWords, type Slot } from '../../core/plan/canaries.ts';
+import { isOneRecord, type ClientPlan } from '../../core/plan/plan.ts';
+import type { QueryIdentity } from './secret-session.ts';
 
 /** The slots of each block: a stream keyed by HMAC-SHA-256(canary secret, identity), expanded with AES-256 in counter mode. */
 export function drawSlots(
   deployment: ClientDeployment,
   plan: ClientPlan,
-  query: { readonly identity: { readonly records: number }; readonly canarySecret: Uint8Array },
+  query: { readonly identity: QueryIdentity; readonly canarySecret: Uint8Array },
 ): Slot[][] {
-  const message = canonicalJson({ deployment: deployment.id, ...query.identity });
-  const random = keyedWords(createHmac('sha256', query.canarySecret).update(message).digest());
+  const { identity, canarySecret } = query;
+  const random = identityWords({ deployment: deployment.id, ...identity }, canarySecret);
+  if (isOneRecord(plan)) {
+    const isCanary = canaryQueries(deployment.id, plan, canarySecret)(identity.job, identity.index);
+    return [[isCanary ? { kind: 'canary', canary: below(deployment.document.canaryPool, random) } : lone]];
+  }
   return blockShapes(plan, query.identity.records, deployment.document.canaryPool).map((shape) =>
     drawBlock(shape, random),
   );
+}
+
+const lone: Slot = { kind: 'record', record: 0 };
+
+/** Which queries of a job are canaries. */
+export type CanaryQueries = (job: string, index: number) => boolean;
+
+/** @returns always false where queries carry canaries beside their records */
+export function canaryQueries(deployment: string, plan: ClientPlan, canarySecret: Uint8Array): CanaryQueries {
+  if (!isOneRecord(plan)) return () => false;
+  const { mode } = plan;
+  return (job, index) =>
+    isCanaryQuery(index, (of) =>
+      identityWords({ deployment, job, mode, canary: true, ...(of === undefined ? {} : { index: of }) }, canarySecret),
+    );
+}
+
+function identityWords(identity: object, canarySecret: Uint8Array): RandomWords {
+  return keyedWords(createHmac('sha256', canarySecret).update(canonicalJson(identity)).digest());
 }
 
 function keyedWords(key: Uint8Array): RandomWords {

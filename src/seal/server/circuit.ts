@@ -10,6 +10,31 @@ export interface Circuit extends Disposable {
   evaluate(ciphertexts: readonly Uint8Array[], keys: EvaluationKeySet): Uint8Array[];
 }
 
+/** Which of how many equal shares of a block's work: one a thread. */
+export interface Share {
+  readonly part: number;
+  readonly of: number;
+}
+
+/** A circuit that spreads one block over threads: shares side by side, then the rest on one of them. */
+export interface SplitCircuit extends Circuit {
+  /** Encodes the share's numbers ahead of the first query. */
+  prepare(share: Share): void;
+  /** @returns what {@link finish} wants of this share, as uncompressed ciphertexts */
+  partial(share: Share, ciphertexts: readonly Uint8Array[], keys: EvaluationKeySet): Uint8Array[];
+  /** @param partials what each share gave, in order. @returns the result block's ciphertexts, re-randomized */
+  finish(partials: readonly (readonly Uint8Array[])[], keys: EvaluationKeySet): Uint8Array[];
+}
+
+/** The whole block on this thread. */
+export function evaluateWhole(
+  circuit: Pick<SplitCircuit, 'partial' | 'finish'>,
+  ciphertexts: readonly Uint8Array[],
+  keys: EvaluationKeySet,
+): Uint8Array[] {
+  return circuit.finish([circuit.partial({ part: 0, of: 1 }, ciphertexts, keys)], keys);
+}
+
 /**
  * A fresh public-key encryption of zero. Added to a result, its noise and mask are not those of the computation.
  * @returns owned; size 2, all data primes, scale as given (CKKS)

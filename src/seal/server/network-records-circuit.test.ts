@@ -62,7 +62,7 @@ function planned(widths: readonly number[], activation: Activation) {
   return {
     client: plan.client,
     server: plan.server,
-    canaryScores: plan.canaryScores,
+    canaryScores: plan.twin(canaries, canaries.length / plan.client.inputs),
     canaries,
     ranges,
     tensors: tensors.all(),
