@@ -39,6 +39,8 @@ export interface CandidateReport {
     readonly resultBytes: number;
     readonly recordSeconds: number;
     readonly scoreDeviation: number;
+    /** Resident memory of the evaluator with one block on the way (memory.ts). */
+    readonly memoryBytes?: number;
   };
 }
 

@@ -15,6 +15,7 @@ import {
   type RecordsPrecision,
   type ScaledLinear,
 } from './linear.ts';
+import { evaluatorMemory } from './memory.ts';
 import { dataModulusBits, type ParameterSet } from './parameters.ts';
 import { publicKeyAlone, type ClientPlanOf, type ServerPlanOf } from './plan.ts';
 import { scaleFeatures } from './ranges.ts';
@@ -32,7 +33,10 @@ interface LinearCandidate {
   readonly deviation: number;
   /** Seconds that a record costs on both sides and on the line, from the cost table. */
   readonly recordSeconds: number;
+  readonly memoryBytes: number;
 }
+
+type CoefficientsCandidate = LinearCandidate & { readonly client: ClientPlanOf<'affine-coefficients'> };
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
@@ -78,13 +82,13 @@ function denseAffine(body: AffineChain): { readonly weights: Float64Array; reado
   return { weights: toDense(layer.matrix), bias: layer.bias };
 }
 
-function candidateReport({ client, deviation, recordSeconds: seconds }: LinearCandidate): CandidateReport {
+function candidateReport({ client, deviation, recordSeconds: seconds, memoryBytes }: LinearCandidate): CandidateReport {
   const { mode, circuit, parameters, estimate } = client;
   return {
     mode,
     circuit,
     parameters: parameters.id,
-    predicted: { ...estimate, recordSeconds: seconds, scoreDeviation: deviation },
+    predicted: { ...estimate, recordSeconds: seconds, scoreDeviation: deviation, memoryBytes },
   };
 }
 
@@ -115,11 +119,16 @@ function chooseLinear(candidates: readonly LinearCandidate[], mode: PlanMode): L
 
 function* coefficientsCandidates(request: LinearRequest, mode: PlanMode): Generator<LinearCandidate> {
   const { inputs, outputs } = request.linear;
+  const seen = new Set<string>();
   for (const outputsPerCiphertext of new Set([1, Math.ceil(outputs / 2), outputs])) {
     // Wide rows are cut into chunks, so that canaries fit beside a record.
     for (const positions of [1, canariesPerBlock + 1, 4 * canariesPerBlock]) {
       const candidate = smallestCoefficients(request, { mode, inputs, outputsPerCiphertext, positions });
-      if (candidate !== undefined) yield candidate;
+      if (candidate === undefined) continue;
+      const { parameters, stride, blockRecords } = candidate.client;
+      const shape = [parameters.id, outputsPerCiphertext, stride, blockRecords].join('/');
+      if (!seen.has(shape)) yield candidate;
+      seen.add(shape);
     }
   }
 }
@@ -133,7 +142,7 @@ function smallestCoefficients(
     readonly outputsPerCiphertext: number;
     readonly positions: number;
   },
-): LinearCandidate | undefined {
+): CoefficientsCandidate | undefined {
   const { mode, inputs, outputsPerCiphertext, positions } = shape;
   for (const chain of linearChains) {
     const degree = chain.polyModulusDegree;
@@ -165,7 +174,7 @@ function coefficientsCandidate(
     readonly stride: number;
     readonly blockRecords: number;
   },
-): LinearCandidate {
+): CoefficientsCandidate {
   const { inputs, outputs } = linear;
   const { parameters, inputBits, weightBits } = precision;
   const parts = Math.ceil(inputs / shape.chunk);
@@ -195,6 +204,13 @@ function coefficientsCandidate(
     bias: linear.bias.map((value) => Math.round(value * 2 ** scoreBits)),
     deviation: precision.deviation,
     recordSeconds: recordSeconds(estimate, shape.blockRecords - canariesPerBlock),
+    memoryBytes: evaluatorMemory(parameters, {
+      ...estimate,
+      // The inputs, a sum and a product.
+      ciphertexts: parts + 2,
+      plaintexts: parts * results,
+      switchingKeys: 0,
+    }),
   };
 }
 
@@ -213,6 +229,7 @@ function recordsCandidate(linear: ScaledLinear, precision: RecordsPrecision, mod
   const { parameters, logScale, logWeightScale } = precision;
   const blockRecords = parameters.polyModulusDegree / 2;
   const canaries = 2 * canariesPerBlock;
+  const weights = linear.weights.map((weight) => Math.round(weight * 2 ** logWeightScale));
   const estimate = estimateBlock(parameters, { parts: inputs, results: outputs, products: inputs * outputs });
   const base = {
     circuit: 'affine-records' as const,
@@ -234,10 +251,17 @@ function recordsCandidate(linear: ScaledLinear, precision: RecordsPrecision, mod
       logScoreScale: logScale + logWeightScale,
     },
     server: { ...base, logWeightScale },
-    weights: linear.weights.map((weight) => Math.round(weight * 2 ** logWeightScale)),
+    weights,
     bias: Float64Array.from(linear.bias),
     deviation: precision.deviation,
     recordSeconds: recordSeconds(estimate, blockRecords - canaries),
+    memoryBytes: evaluatorMemory(parameters, {
+      ...estimate,
+      ciphertexts: inputs + 3,
+      // One for each distinct weight, whatever its sign, and the biases.
+      plaintexts: new Set(weights.map(Math.abs)).size + outputs,
+      switchingKeys: 0,
+    }),
   };
 }
 
