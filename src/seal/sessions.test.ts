@@ -1,7 +1,6 @@
 import { randomBytes, createHash } from 'node:crypto';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { countHandles } from '../../test/live-handles.ts';
 import { encodeContainer } from '../core/artifact/container.ts';
 import type { ClientDeployment, ServerDeployment } from '../core/artifact/deployment.ts';
 import { readArtifact } from '../core/artifact/headers.ts';
@@ -171,27 +170,29 @@ describe.each([
   });
 });
 
-/** Memory outside the JavaScript heap, WebAssembly's included, with JavaScript's own garbage gone. */
-function externalBytes(): number {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
-  return process.memoryUsage().external;
-}
+describe('SEAL objects', () => {
+  it('are counted from their making to their end', () => {
+    using handles = countHandles(seal);
+    const ciphertext = new seal.Ciphertext();
+    const id = ciphertext.parmsId();
+    expect(handles.count).toBe(2);
+    ciphertext.delete();
+    id[Symbol.dispose]();
+    expect(handles.count).toBe(0);
+  });
 
-describe('memory', () => {
-  it('does not grow with the number of evaluations', () => {
-    const model = linearModel(8, 1);
-    const sides = sidesOf(planned(model, 'latency'));
-    using secret = openSecretSession(seal, sides.client, sides.secrets);
-    using server = openServerSession(seal, sides.server);
-    const features = new Float64Array(8).fill(0.5);
-    const evaluate = (times: number): void => {
-      for (let count = 0; count < times; count += 1) through(sides, { secret, server }, features);
-    };
-    evaluate(50);
-    const before = externalBytes();
-    evaluate(1000);
-    // One ciphertext of N = 2048 left behind at each evaluation would be 33 MB.
-    expect(externalBytes() - before).toBeLessThan(8e6);
+  it.each(['latency', 'throughput'] as const)('do not become more with the number of evaluations, %s', (mode) => {
+    const sides = sidesOf(planned(linearModel(64, 10), mode));
+    using handles = countHandles(seal);
+    {
+      using secret = openSecretSession(seal, sides.client, sides.secrets);
+      using server = openServerSession(seal, sides.server);
+      const features = new Float64Array(64).fill(0.5);
+      through(sides, { secret, server }, features);
+      const warm = handles.count;
+      for (let times = 0; times < 10; times += 1) through(sides, { secret, server }, features);
+      expect(handles.count).toBe(warm);
+    }
+    expect(handles.count).toBe(0);
   });
 });
