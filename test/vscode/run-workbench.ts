@@ -1,9 +1,22 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { installExtension, launchBrowser, makeSandbox, openPage, project, startHost, type Sandbox } from './host.ts';
-import { acceptProposal, choose, openWorkbench, runCommand, shoot, toast, treeRow } from './workbench.ts';
+import {
+  acceptProposal,
+  choose,
+  menuItem,
+  openMenu,
+  openWorkbench,
+  pressButton,
+  quickInputTitle,
+  runCommand,
+  runFromMenu,
+  shoot,
+  toast,
+  treeRow,
+} from './workbench.ts';
 
 /**
  * The packaged extension in a real workbench, by palette, trees and the explorer's context menu; screenshots in .shots/.
@@ -55,16 +68,17 @@ async function steps(page: Page, look: Look, sandbox: Sandbox): Promise<number> 
   };
   const see = (name: string): Promise<void> => shoot(page, shots, `${look}-${name}`);
   await step('the activity bar shows Sealpoint, its empty views say what to do', async () => {
-    await page.locator('.activitybar .action-label[aria-label="Sealpoint"]').click({ timeout: 60_000 });
-    await page.locator('.welcome-view-content', { hasText: 'Compile Model' }).waitFor({ timeout: 60_000 });
+    await page.locator('.activitybar .action-label[aria-label="Sealpoint"]').click();
+    await page.locator('.welcome-view-content', { hasText: 'Compile Model' }).waitFor();
     await see('1-welcome');
   });
   await step('Compile Model asks for model, rows, mode, reveal and folder, and offers a key set', () =>
     compile(page, see),
   );
   await step('Create Key Set from that offer fills the tree', async () => {
-    await (await toast(page, /Compiled deployment/u)).getByRole('button', { name: 'Create Key Set' }).click();
-    await acceptProposal(page, /Name of the key set/u);
+    const asked = /Name of the key set/u;
+    await pressButton(page, /Compiled deployment/u, { name: 'Create Key Set', opens: quickInputTitle(page, asked) });
+    await acceptProposal(page, asked);
     await toast(page, /Key set logistic is ready/u);
     await treeRow(page, /^logistic$/u).waitFor();
     await see('4-keys');
@@ -72,9 +86,9 @@ async function steps(page: Page, look: Look, sandbox: Sandbox): Promise<number> 
   });
   await step('Run Encrypted Inference from the palette opens the predictions in a tab', () => run(page, see));
   await step('Open Summary shows what the server saw', async () => {
-    await (await toast(page, /143 predictions decrypted/u)).getByRole('button', { name: 'Open Summary' }).click();
     const preview = page.frameLocator('iframe.webview.ready').frameLocator('iframe#active-frame');
-    await preview.locator('h2', { hasText: 'What the server saw' }).waitFor({ timeout: 60_000 });
+    const opens = preview.locator('h2', { hasText: 'What the server saw' });
+    await pressButton(page, /143 predictions decrypted/u, { name: 'Open Summary', opens });
     await see('7-summary');
   });
   await step('the explorer offers it on a data file, not on others', () => contextMenu(page, see));
@@ -93,7 +107,7 @@ async function compile(page: Page, see: See): Promise<void> {
   await runCommand(page, 'Sealpoint: Compile Model');
   await choose(page, /Model to compile/u, 'logistic.onnx');
   await choose(page, /Calibration rows/u, 'calibration.csv');
-  await page.locator('.quick-input-title', { hasText: /What to be quick at/u }).waitFor();
+  await quickInputTitle(page, /What to be quick at/u).waitFor();
   await see('2-mode');
   await choose(page, /What to be quick at/u, 'Both');
   await choose(page, /What the data party may learn/u, 'Nothing of its splits');
@@ -105,12 +119,10 @@ async function compile(page: Page, see: See): Promise<void> {
 async function run(page: Page, see: See): Promise<void> {
   await runCommand(page, 'Sealpoint: Run Encrypted Inference');
   await choose(page, /Data file/u, 'data.csv');
-  await page
-    .locator('.quick-input-title', { hasText: /Run Encrypted Inference on data\.csv/u })
-    .waitFor({ timeout: 60_000 });
+  await quickInputTitle(page, /Run Encrypted Inference on data\.csv/u).waitFor();
   await see('5-review');
   await choose(page, /Run Encrypted Inference on data\.csv/u, 'Run');
-  await page.locator('.tab.active[data-resource-name="data.predictions.csv"]').waitFor({ timeout: 60_000 });
+  await page.locator('.tab.active[data-resource-name="data.predictions.csv"]').waitFor();
   await toast(page, /143 predictions decrypted/u);
   await see('6-result');
 }
@@ -118,16 +130,16 @@ async function run(page: Page, see: See): Promise<void> {
 async function contextMenu(page: Page, see: See): Promise<void> {
   await runCommand(page, 'Notifications: Clear All Notifications');
   await page.locator('.activitybar .action-label[aria-label^="Explorer"]').click();
-  const files = page.locator('.explorer-folders-view .monaco-list-row');
-  const items = page.locator('.context-view .action-label', { hasText: 'Run Encrypted Inference' });
-  await files.filter({ hasText: 'logistic.onnx' }).click({ button: 'right' });
-  await page.locator('.context-view .action-label', { hasText: 'Compile Model' }).waitFor();
-  if ((await items.count()) > 0) throw new Error('A model file is offered for inference');
-  await page.keyboard.press('Escape');
-  await files.filter({ hasText: /^data\.csv$/u }).click({ button: 'right' });
-  await items.waitFor();
+  await openMenu(page, explorerRow(page, 'logistic.onnx'), 'Compile Model');
+  if ((await menuItem(page, 'Run Encrypted Inference').count()) > 0)
+    throw new Error('A model file is offered for inference');
+  await openMenu(page, explorerRow(page, 'data.csv'), 'Run Encrypted Inference');
   await see('8-explorer');
   await page.keyboard.press('Escape');
+}
+
+function explorerRow(page: Page, name: string): Locator {
+  return page.locator(`.explorer-folders-view .monaco-list-row[aria-label^="${name}"]`);
 }
 
 async function wrongValue(
@@ -141,18 +153,13 @@ async function wrongValue(
     path.join(sandbox.workspace, 'wrong.csv'),
     [header, first, second.replace(/^[^,]*/u, 'twelve'), ''].join('\n'),
   );
-  const files = page.locator('.explorer-folders-view .monaco-list-row');
-  const title = page.locator('.quick-input-title', { hasText: /Run Encrypted Inference on wrong\.csv/u });
-  // The explorer draws its rows anew while it takes in the new file, and a menu that stood open then goes.
-  for (let attempt = 0; attempt < 4 && !(await title.isVisible()); attempt += 1) {
-    await page.keyboard.press('Escape');
-    await files.filter({ hasText: 'wrong.csv' }).click({ button: 'right', timeout: 60_000 });
-    await page.locator('.context-view .action-label', { hasText: 'Run Encrypted Inference' }).click();
-    await title.waitFor({ timeout: 10_000 }).catch(() => undefined);
-  }
-  await choose(page, /Run Encrypted Inference on wrong\.csv/u, 'Run');
-  const message = await toast(page, /wrong\.csv.*row 2.*mean radius/u);
+  const asked = /Run Encrypted Inference on wrong\.csv/u;
+  const opens = quickInputTitle(page, asked);
+  await runFromMenu(page, explorerRow(page, 'wrong.csv'), { name: 'Run Encrypted Inference', opens });
+  await choose(page, asked, 'Run');
+  const message = /wrong\.csv.*row 2.*mean radius/u;
+  await toast(page, message);
   await see('9-error');
-  await message.getByRole('button', { name: 'Open', exact: true }).click();
-  await page.locator('.tab.active[data-resource-name="wrong.csv"]').waitFor();
+  const tab = page.locator('.tab.active[data-resource-name="wrong.csv"]');
+  await pressButton(page, message, { name: 'Open', opens: tab });
 }
