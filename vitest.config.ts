@@ -22,6 +22,8 @@ export default defineConfig({
           env,
         },
       },
+      /** With a Python that has scikit-learn and its kin. */
+      { test: { name: 'python', include: ['test/python/**/*.test.ts'], ...patience, env } },
       /** On what `npm run build` and `npm run package` leave. */
       { test: { name: 'packaging', include: ['test/packaging/**/*.test.ts'], ...patience, env } },
     ],

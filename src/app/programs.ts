@@ -11,6 +11,7 @@ export function programsOf(asking: string = import.meta.url): Programs {
       clientWorker: new URL('./client-worker.mjs', asking),
       serverWorker: new URL('./server-worker.mjs', asking),
       endpoint: new URL('./endpoint.mjs', asking),
+      converter: new URL('../resources/convert_model.py', asking),
     };
   }
   const sources = sourcesOf(asking);
@@ -18,6 +19,7 @@ export function programsOf(asking: string = import.meta.url): Programs {
     clientWorker: new URL('seal/client-worker.ts', sources),
     serverWorker: new URL('seal/server-worker.ts', sources),
     endpoint: new URL('app/endpoint/main.ts', sources),
+    converter: new URL('../resources/convert_model.py', sources),
   };
 }
 

@@ -13,6 +13,7 @@ export const errorCodes = {
   'model.unreadable': { exit: 3, http: 400 },
   'model.unsupported': { exit: 3, http: 400 },
   'model.invalid': { exit: 3, http: 400 },
+  'model.not-converted': { exit: 3, http: 400 },
   /* tables */
   'data.unreadable': { exit: 3, http: 400 },
   'data.empty': { exit: 3, http: 400 },

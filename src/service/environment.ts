@@ -19,6 +19,8 @@ export interface Programs {
   readonly serverWorker: URL;
   /** `sealpoint serve` as a child process: called with Node and the arguments of serve. */
   readonly endpoint: URL;
+  /** Run by the user's own Python: resources/convert_model.py. */
+  readonly converter: URL;
 }
 
 /** What every verb gets from its app. */
@@ -30,6 +32,8 @@ export interface Environment {
   readonly vault?: KeyVault;
   /** Ids, sizes, durations; never values or secrets. */
   readonly log: (message: string) => void;
+  /** What a person must be told although nobody asked: that foreign code is about to run. */
+  readonly notify?: (message: string) => void;
 }
 
 export type { Running };

@@ -7,17 +7,17 @@
  * Ends with "N passed, M failed". A model that fails is kept, and drawn again by its number.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { inRepository } from '../../scripts/paths.ts';
+import { pythonWithLibraries } from '../python/environment.ts';
 import { compareDrawn } from './compare.ts';
 
 const execute = promisify(execFile);
 const here = import.meta.dirname;
-const home = inRepository('.host', 'differential');
 const smallNumber = 34;
 
 const { values: options } = parseArgs({
@@ -35,8 +35,8 @@ if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(first) ||
   process.exit(2);
 }
 
-const python = await environment();
-const drawn = join(home, 'drawn');
+const python = await pythonWithLibraries();
+const drawn = inRepository('.host', 'drawn');
 await rm(drawn, { recursive: true, force: true });
 await mkdir(drawn, { recursive: true });
 
@@ -75,28 +75,4 @@ async function judge(seed: number): Promise<void> {
     console.log(`failed: ${String(seed)}: ${wrong}`);
   }
   if (wrong === undefined && !options.keep) await rm(folder, { recursive: true });
-}
-
-/** A Python with the libraries, made once for each list of them. */
-async function environment(): Promise<string> {
-  const wanted = await readFile(join(here, 'requirements.txt'), 'utf8');
-  const mark = join(home, 'installed.txt');
-  const program = join(home, 'venv', 'bin', 'python');
-  const installed = await readFile(mark, 'utf8').catch(() => undefined);
-  if (installed === wanted && existsSync(program)) return program;
-  await rm(home, { recursive: true, force: true });
-  await mkdir(home, { recursive: true });
-  await execute('python3', ['-m', 'venv', join(home, 'venv')]);
-  const install = [
-    '-m',
-    'pip',
-    'install',
-    '--quiet',
-    '--disable-pip-version-check',
-    '-r',
-    join(here, 'requirements.txt'),
-  ];
-  await execute(program, install, { maxBuffer: 1 << 26 });
-  await writeFile(mark, wanted);
-  return program;
 }

@@ -50,6 +50,7 @@ describe('the extension package', () => {
     ]) {
       expect(packed.names).toContain(`extension/dist/${program}`);
     }
+    expect(packed.names).toContain('extension/resources/convert_model.py');
   });
 
   it('stays below 4 MB', () => {

@@ -22,6 +22,7 @@ export const parts: readonly Part[] = [
   { name: 'unused', command: ['knip'], counts: 'exit-code' },
   { name: 'build', command: ['node', 'scripts/run.js', 'scripts/build.ts'], counts: 'exit-code' },
   { name: 'unit', command: vitest('unit'), counts: 'vitest', needs: ['s3'] },
+  { name: 'python', command: vitest('python'), counts: 'vitest', needs: ['python'] },
   { name: 'packaging', command: vitest('packaging'), counts: 'vitest' },
   { name: 'host', command: ['node', 'test/vscode/run-suite.ts'], counts: 'last-line', needs: ['host', 'chromium'] },
   {

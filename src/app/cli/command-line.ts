@@ -90,6 +90,7 @@ function contextOf({ options, output, passphrase, signal }: ContextParts): Conte
         log: (message) => {
           if (verbose) output.note(message);
         },
+        notify: (message) => output.note(message),
       };
       const outcome = await verb(environment, { signal, onProgress: (progress) => output.progress(progress) });
       output.clearProgress();

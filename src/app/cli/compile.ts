@@ -18,7 +18,10 @@ export function registerCompile(program: Command, context: Context): void {
   program
     .command('compile')
     .description('Make a deployment of a trained model, proved by encrypted rows.')
-    .argument('<model>', 'model file: ONNX, XGBoost JSON or UBJ, LightGBM text')
+    .argument(
+      '<model>',
+      'ONNX, XGBoost JSON or UBJ, LightGBM text; or a pickle (.pkl, .joblib), whose code your Python then runs',
+    )
     .requiredOption(
       '--calibration <rows>',
       'rows like those to come (CSV, JSONL, Parquet): they fix ranges and prove the plans',
@@ -46,7 +49,9 @@ export function registerCompile(program: Command, context: Context): void {
       context.perform({
         verb: async (...bound) => {
           const { compileModel } = await import('../../service/compile.ts');
-          return await compileModel({ model, output, ...flags }, ...bound);
+          // Naming the file is consent to open it, pickle or not.
+          const openPickle = { python: process.env['SEALPOINT_PYTHON'] };
+          return await compileModel({ model, output, openPickle, ...flags }, ...bound);
         },
         show: compileText,
       }),

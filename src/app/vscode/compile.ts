@@ -3,12 +3,13 @@ import * as vscode from 'vscode';
 import type { CompileOutcome } from '../../core/artifact/outcomes.ts';
 import type { Context } from './context.ts';
 import { dataExtensions, freePath, localPath, modelExtensions, pickFile, pickNew, pickOne } from './pick.ts';
+import { consentFor } from './pickle.ts';
 import { withProgress } from './progress.ts';
 import type { VerbOptions } from './verb-table.ts';
 import { compiledText } from './words.ts';
 
 /** What Compile Model asks for; whatever a key binding or a test gives is not asked again. */
-export type CompileRequest = Partial<VerbOptions<'compileModel'>>;
+export type CompileRequest = Partial<Omit<VerbOptions<'compileModel'>, 'openPickle'>>;
 
 /** The tolerances of the command line's defaults. */
 const defaults = { maxError: 1e-3, minAgreement: 0.99 } as const;
@@ -34,12 +35,17 @@ export async function compileModel(
 async function askCompile(given: CompileRequest): Promise<VerbOptions<'compileModel'> | undefined> {
   const model = given.model ?? (await pickModel());
   if (model === undefined) return undefined;
+  // Asked whatever called: no key binding consents to run code.
+  const consent = await consentFor(model);
+  if (consent === undefined) return undefined;
   const calibration = given.calibration ?? (await pickCalibration());
   if (calibration === undefined) return undefined;
   const choices = await askChoices(given);
   if (choices === undefined) return undefined;
   const output = given.output ?? (await pickOutput(model));
-  return output === undefined ? undefined : { ...defaults, ...given, ...choices, model, calibration, output };
+  return output === undefined
+    ? undefined
+    : { ...defaults, ...given, ...choices, ...consent, model, calibration, output };
 }
 
 async function askChoices(

@@ -37,7 +37,8 @@ export function activate(extension: vscode.ExtensionContext): Api {
 }
 
 function startVerbs(extension: vscode.ExtensionContext, log: (message: string) => void): Verbs {
-  const program = (name: string): URL => pathToFileURL(path.join(extension.extensionPath, 'dist', name));
+  const inPackage = (...parts: readonly string[]): URL => pathToFileURL(path.join(extension.extensionPath, ...parts));
+  const program = (name: string): URL => inPackage('dist', name);
   return workerVerbs({
     script: program('verb-worker.mjs'),
     start: {
@@ -46,6 +47,7 @@ function startVerbs(extension: vscode.ExtensionContext, log: (message: string) =
         clientWorker: program('client-worker.mjs').href,
         serverWorker: program('server-worker.mjs').href,
         endpoint: program('endpoint.mjs').href,
+        converter: inPackage('resources', 'convert_model.py').href,
       },
     },
     answer: answerQuestions(extension.secrets),

@@ -5,7 +5,7 @@ import { AppError } from '../../core/error.ts';
 /** Pickers. Each gives undefined where the person closed it: the command then ends without a word. */
 
 export const dataExtensions = ['csv', 'tsv', 'jsonl', 'ndjson', 'parquet'] as const;
-export const modelExtensions = ['onnx', 'ubj', 'json', 'txt'] as const;
+export const modelExtensions = ['onnx', 'ubj', 'pkl', 'joblib', 'json', 'txt'] as const;
 
 export interface FileKind {
   readonly title: string;

@@ -5,6 +5,7 @@ export const settingDefaults = {
   'sealpoint.profile': 'local',
   'sealpoint.predictions.withInput': false,
   'sealpoint.data.clip': false,
+  'sealpoint.python': '',
 } as const;
 
 export interface Settings {
@@ -21,4 +22,10 @@ export function settingsFor(resource?: vscode.Uri): Settings {
     withInput: configuration.get('predictions.withInput', settingDefaults['sealpoint.predictions.withInput']),
     clip: configuration.get('data.clip', settingDefaults['sealpoint.data.clip']),
   };
+}
+
+/** The Python that opens pickles: the setting's, else SEALPOINT_PYTHON's; undefined where Sealpoint shall find one. */
+export function pythonSetting(): string | undefined {
+  const chosen = vscode.workspace.getConfiguration('sealpoint').get('python', settingDefaults['sealpoint.python']);
+  return [chosen, process.env['SEALPOINT_PYTHON']].find((program) => program !== undefined && program !== '');
 }

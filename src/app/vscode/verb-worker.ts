@@ -33,10 +33,14 @@ const environment: Environment = {
     clientWorker: new URL(programs.clientWorker),
     serverWorker: new URL(programs.serverWorker),
     endpoint: new URL(programs.endpoint),
+    converter: new URL(programs.converter),
   },
   askPassphrase: async ({ purpose, confirm }) => (await ask({ kind: 'passphrase', purpose, confirm })) as string,
   vault,
   log: (message) => {
+    send({ kind: 'log', message });
+  },
+  notify: (message) => {
     send({ kind: 'log', message });
   },
 };

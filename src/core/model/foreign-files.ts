@@ -31,19 +31,48 @@ export function extensionOf(fileName: string): string {
   return /\.([^./\\]+)$/u.exec(fileName)?.[1]?.toLowerCase() ?? '';
 }
 
-/** The two lines that turn a pickled scikit-learn model into ONNX. */
-function pickleHint(fileName: string): string {
+/** What is known beyond the file's name. */
+interface PickleAdvice {
+  /** A program that was found; by default `python`. */
+  readonly python?: string | undefined;
+  readonly packages?: readonly string[];
+  /** Columns that hold text; each column is then an input of its own. */
+  readonly textColumns?: readonly string[];
+}
+
+/**
+ * The two lines that turn a pickled scikit-learn model into ONNX.
+ * @param fileName without folders
+ */
+export function pickleHint(fileName: string, advice: PickleAdvice = {}): string {
+  const { python, packages = ['skl2onnx', 'joblib'], textColumns = [] } = advice;
   // Only names that need no quoting are repeated in a line meant for a shell.
   const source = /^[\w.-]+$/u.test(fileName) ? fileName : 'model.pkl';
   const target = source.replace(/\.[^.]*$/u, '') || 'model';
+  const program = python !== undefined && /^[\w./\\:-]+$/u.test(python) ? python : 'python';
+  const pip = python === undefined ? 'pip' : `${program} -m pip`;
   const script = [
     'import joblib',
     'from skl2onnx import to_onnx',
-    'from skl2onnx.common.data_types import FloatTensorType as F',
+    'from skl2onnx.common.data_types import FloatTensorType as F, StringTensorType as S',
     `m = joblib.load('${source}')`,
-    `open('${target}.onnx', 'wb').write(to_onnx(m, initial_types=[('X', F([None, m.n_features_in_]))]).SerializeToString())`,
+    `open('${target}.onnx', 'wb').write(to_onnx(m, initial_types=${initialTypes(textColumns)}).SerializeToString())`,
   ];
-  return `Where it was trained, type:\npip install skl2onnx joblib\npython -c "${script.join('; ')}"`;
+  const lines = [`${pip} install ${packages.join(' ')}`, `${program} -c "${script.join('; ')}"`];
+  return `Where it was trained, type:\n${lines.join('\n')}`;
+}
+
+function initialTypes(textColumns: readonly string[]): string {
+  if (textColumns.length === 0) return "[('X', F([None, m.n_features_in_]))]";
+  const names = textColumns.every((name) => /^[\w .-]+$/u.test(name)) ? textColumns : ['TEXT_COLUMN'];
+  const list = names.map((name) => `'${name}'`).join(', ');
+  return `[(c, (S if c in [${list}] else F)([None, 1])) for c in m.feature_names_in_]`;
+}
+
+/** Whether a file is a pickle that Python may open; skops files are meant never to be opened in this way. */
+export function isPickle(fileName: string, bytes: Uint8Array): boolean {
+  const extension = extensionOf(fileName);
+  return extension !== 'skops' && kinds.find(({ matches }) => matches({ bytes, extension }))?.name === pickleName;
 }
 
 function startsWith(bytes: Uint8Array, ...expected: readonly number[]): boolean {
@@ -66,6 +95,7 @@ function isCompressed(bytes: Uint8Array): boolean {
   return isZlib || heads.some((head) => startsWith(bytes, ...head));
 }
 
+const pickleName = 'a Python pickle';
 const torchExtensions = ['pt', 'pth', 'ptl', 'ckpt', 'safetensors'];
 const kerasExtensions = ['keras', 'h5', 'hdf5', 'tflite', 'pb'];
 
@@ -82,12 +112,12 @@ const kinds: readonly ForeignKind[] = [
     hint: kerasHint,
   },
   {
-    name: 'a Python pickle',
+    name: pickleName,
     matches: ({ bytes, extension }) =>
       ['pkl', 'pickle', 'joblib', 'skops', 'dill'].includes(extension) ||
       (bytes[0] === 0x80 && (bytes[1] ?? 9) <= 5) ||
       isCompressed(bytes),
-    hint: pickleHint,
+    hint: (fileName) => pickleHint(fileName),
   },
   {
     name: 'a CatBoost file',

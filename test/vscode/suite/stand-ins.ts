@@ -27,6 +27,21 @@ export function watchErrors(onError: (message: string) => void): Disposable {
   });
 }
 
+/** Answers every warning that is shown while `work` runs with its first button, or with none; gives what was asked. */
+export async function answeringWarnings(
+  answer: 'first button' | 'no',
+  work: () => Promise<void>,
+): Promise<readonly string[]> {
+  const asked: string[] = [];
+  const stand = (message: string, _options: unknown, ...buttons: string[]): Promise<string | undefined> => {
+    asked.push(message);
+    return Promise.resolve(answer === 'no' ? undefined : buttons[0]);
+  };
+  using _ = replaced('showWarningMessage', stand);
+  await work();
+  return asked;
+}
+
 /** Cancels `work` at its first report of progress; gives the milliseconds from there to its end. */
 export async function duringProgress(work: () => Thenable<unknown>): Promise<number> {
   let cancelled = performance.now();
@@ -47,7 +62,7 @@ export async function duringProgress(work: () => Thenable<unknown>): Promise<num
   return performance.now() - cancelled;
 }
 
-function replaced(method: 'showErrorMessage' | 'withProgress', stand: unknown): Disposable {
+function replaced(method: 'showErrorMessage' | 'showWarningMessage' | 'withProgress', stand: unknown): Disposable {
   const window = vscode.window as unknown as Record<string, unknown>;
   const original = window[method];
   window[method] = stand;

@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 import type { CompileOutcome, KeySetOutcome, RunOutcome } from '../../../src/core/artifact/outcomes.ts';
 import type { Api } from '../../../src/app/vscode/extension.ts';
 import type { Node } from '../../../src/app/vscode/tree-model.ts';
-import { duringErrors, duringProgress, watchErrors } from './stand-ins.ts';
+import { answeringWarnings, duringErrors, duringProgress, watchErrors } from './stand-ins.ts';
 import { loadingMs, longestBlock, notes } from './measure.ts';
 
 const mostActivationMs = 50;
@@ -150,6 +150,30 @@ export function defineTests(): void {
       });
       assert.equal(errors.length, 1);
       await assert.rejects(stat(request.output));
+    });
+
+    it('asks before a pickle may run its code, and takes only a yes for one', async () => {
+      const model = file('model.pkl');
+      await writeFile(model, Uint8Array.of(0x80, 4, 0x4e, 0x2e));
+      const request = { model, calibration: file('calibration.csv'), mode: 'auto', reveal: 'nothing' } as const;
+      const compile = async (rest: object): Promise<void> => {
+        const outcome = await vscode.commands.executeCommand('sealpoint.compile', { ...request, ...rest });
+        assert.equal(outcome, undefined);
+      };
+      const python = '/nowhere/python';
+      await vscode.workspace.getConfiguration('sealpoint').update('python', python, vscode.ConfigurationTarget.Global);
+      const output = file('pickle.sealpoint');
+      const declined = await duringErrors(async () => {
+        // No request, from a key binding say, consents in a person's place.
+        const asked = await answeringWarnings('no', () => compile({ output, openPickle: { python } }));
+        assert.equal(asked.length, 1);
+        assert.match(asked[0] ?? '', /model\.pkl is a Python pickle: opening it runs the code/u);
+      });
+      assert.deepEqual(declined, []);
+      const [shown] = await duringErrors(async () => {
+        await answeringWarnings('first button', () => compile({ output }));
+      });
+      assert.match(shown?.message ?? '', /no Python was found \(\/nowhere\/python\).*pip install skl2onnx/su);
     });
 
     it('stops a run when it is cancelled, leaves no output and shows no error', async () => {
