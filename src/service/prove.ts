@@ -71,7 +71,7 @@ export async function provePlans(request: ProofRequest, environment: Environment
 /** Scores are near the model's only in what they decide: an approximated activation, thresholds moved to a grid. */
 function isApproximate(plan: ClientPlan): boolean {
   if (plan.circuit === 'trees-records') return plan.thermometer.edges.kind === 'grid';
-  return plan.circuit === 'network-records' && plan.approximate;
+  return 'approximate' in plan && plan.approximate;
 }
 
 async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench): Promise<Proof> {

@@ -152,7 +152,7 @@ export function noiseDeviation(network: RoundedNetwork, levels: Levels, rows: Fl
 }
 
 /** Deviation in a slot of the rounding error of a rescale, for ternary secrets. */
-function roundingDeviation(degree: number): number {
+export function roundingDeviation(degree: number): number {
   return Math.sqrt((1 + (2 / 3) * degree) / 12) * Math.sqrt(degree / 2);
 }
 

@@ -1,17 +1,18 @@
 import * as z from 'zod';
 
-/** A run of numbers in tensors.bin, as in plan.ts. */
-const tensor = z.strictObject({ offset: z.int().nonnegative(), length: z.int().nonnegative() });
+/** A run of numbers in tensors.bin (float64, little-endian), counted in numbers. */
+export const tensorRef = z.strictObject({ offset: z.int().nonnegative(), length: z.int().nonnegative() });
+export type TensorRef = z.infer<typeof tensorRef>;
 
 /** a = K x + bias; then v = a (a + shift) where there is a shift. The matrix lies in compressed rows (rowStart, columnIndex, values). */
 export const networkLayer = z.strictObject({
   rows: z.int().positive(),
   columns: z.int().positive(),
-  rowStart: tensor,
-  columnIndex: tensor,
-  values: tensor,
-  bias: tensor,
-  shift: tensor.exactOptional(),
+  rowStart: tensorRef,
+  columnIndex: tensorRef,
+  values: tensorRef,
+  bias: tensorRef,
+  shift: tensorRef.exactOptional(),
 });
 export type NetworkLayerRef = z.infer<typeof networkLayer>;
 

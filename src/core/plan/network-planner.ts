@@ -2,6 +2,7 @@ import type { PlanMode } from '../artifact/outcomes.ts';
 import { AppError } from '../error.ts';
 import type { AffineChain } from '../model/ir.ts';
 import { measureAgreement } from '../table/accuracy.ts';
+import { planFeatures } from './features-planner.ts';
 import { fitActivations, type FittedNetwork } from './activations.ts';
 import type { BodyRequest, PlannedBody, PlannedMode } from './body-planner.ts';
 import {
@@ -12,13 +13,12 @@ import {
   zeroSlotDeviation,
   type Levels,
 } from './levels.ts';
-import type { NetworkLayerRef } from './network-plan.ts';
 import { polynomialScores, scaleFirstLayer } from './network.ts';
 import { dataModulusBits, type ParameterSet } from './parameters.ts';
 import { publicKeyAlone } from './plan.ts';
+import { joined, someRows, writeLayer, type PreparedNetwork } from './prepared-network.ts';
 import { scaleFeatures } from './ranges.ts';
 import { roundNetwork, roundedScores, type RoundedNetwork } from './rounding.ts';
-import type { TensorWriter } from './tensors.ts';
 
 /** A bound on every score error together: a normal deviate beyond it has probability 1e-23. */
 const boundDeviations = 10;
@@ -29,21 +29,10 @@ const share = 0.25;
 /** @throws {AppError} plan.impossible, plan.not-proven */
 export function planNetwork(request: BodyRequest<AffineChain>): PlannedBody {
   const prepared = prepare(request);
-  const plans: PlannedMode[] = [];
-  if (request.modes.includes('throughput')) plans.push(planRecords(request, prepared, 'throughput'));
-  if (plans.length === 0) throw new AppError('plan.impossible', 'No plan for latency.');
+  const plans = request.modes.map((mode) =>
+    mode === 'latency' ? planFeatures(request, prepared, mode) : planRecords(request, prepared, mode),
+  );
   return { plans, candidates: plans.map(({ client }) => candidateOf(client)) };
-}
-
-/** What every packing starts from. */
-export interface PreparedNetwork {
-  readonly fitted: FittedNetwork;
-  readonly rounded: RoundedNetwork;
-  /** Scaled, rows x inputs. */
-  readonly calibration: Float64Array;
-  readonly canaries: Float64Array;
-  /** Largest deviation that a score's noise may have. */
-  readonly tolerance: number;
 }
 
 function prepare(request: BodyRequest<AffineChain>): PreparedNetwork {
@@ -141,17 +130,6 @@ function planRecords(request: BodyRequest<AffineChain>, prepared: PreparedNetwor
   };
 }
 
-/** Rows that noise is predicted on: the canaries, whose error bound it is, and some calibration rows. */
-function someRows({ calibration, canaries, rounded }: PreparedNetwork): Float64Array {
-  const rows = new Float64Array(48 * rounded.inputs);
-  rows.set(canaries.subarray(0, 32 * rounded.inputs));
-  rows.set(
-    calibration.subarray(0, Math.min(calibration.length, 16 * rounded.inputs)),
-    Math.min(canaries.length, 32 * rounded.inputs),
-  );
-  return rows;
-}
-
 /** The shortest chain whose noise stays within the tolerance, with the most headroom that it allows. */
 function chooseLevels(prepared: PreparedNetwork, request: BodyRequest<AffineChain>): Levels {
   const { rounded, tolerance } = prepared;
@@ -181,19 +159,6 @@ function* candidateLevels(magnitudes: ReturnType<typeof networkMagnitudes>): Gen
       }
     }
   }
-}
-
-function writeLayer(layer: RoundedNetwork['layers'][number], tensors: TensorWriter): NetworkLayerRef {
-  const { rows, columns, rowStart, columnIndex, values } = layer.matrix;
-  return {
-    rows,
-    columns,
-    rowStart: tensors.add(Float64Array.from(rowStart)),
-    columnIndex: tensors.add(Float64Array.from(columnIndex)),
-    values: tensors.add(values),
-    bias: tensors.add(layer.bias),
-    ...(layer.shift === undefined ? {} : { shift: tensors.add(layer.shift) }),
-  };
 }
 
 /** Milliseconds at N = 4096 with two data primes; all grow with N times primes, key switching with the square of the primes. */
@@ -231,11 +196,4 @@ function candidateOf(client: PlannedMode['client']): PlannedBody['candidates'][n
     parameters: parameters.id,
     predicted: { ...estimate, recordSeconds, scoreDeviation: errorBound / boundDeviations },
   };
-}
-
-function joined(a: Float64Array, b: Float64Array): Float64Array {
-  const both = new Float64Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }

@@ -1,15 +1,12 @@
 import * as z from 'zod';
 import { planMode } from '../artifact/outcomes.ts';
-import { networkClient, networkLayer, networkServer } from './network-plan.ts';
+import { featuresClient, featuresLayer, featuresServer } from './features-plan.ts';
+import { networkClient, networkLayer, networkServer, tensorRef } from './network-plan.ts';
 import { parameterSet } from './parameters.ts';
 import { thermometerSpec } from './thermometer.ts';
 
 const count = z.int().nonnegative();
 const positive = z.int().positive();
-
-/** A run of numbers in tensors.bin (float64, little-endian), counted in numbers. */
-export const tensorRef = z.strictObject({ offset: count, length: count });
-export type TensorRef = z.infer<typeof tensorRef>;
 
 /** What both sides of every plan state. */
 const planBase = {
@@ -72,6 +69,7 @@ export const clientPlan = z.discriminatedUnion('circuit', [
     logScoreScale: positive,
   }),
   z.strictObject({ ...clientBase, ...networkClient, circuit: z.literal('network-records') }),
+  z.strictObject({ ...clientBase, ...featuresClient, circuit: z.literal('network-features') }),
   z.strictObject({
     ...clientBase,
     circuit: z.literal('trees-records'),
@@ -110,6 +108,12 @@ export const serverPlan = z.discriminatedUnion('circuit', [
   }),
   z.strictObject({
     ...planBase,
+    ...featuresServer,
+    circuit: z.literal('network-features'),
+    layers: z.array(featuresLayer).min(2),
+  }),
+  z.strictObject({
+    ...planBase,
     circuit: z.literal('trees-records'),
     /** Bits of a record, one ciphertext each. */
     bits: positive,
@@ -132,8 +136,9 @@ export function isOneRecord(plan: Pick<ClientPlan, 'blockRecords'>): boolean {
 }
 
 /** The packing behind a circuit, as people name it. */
-export function packingOf(plan: Pick<ClientPlan, 'circuit'>): 'coefficients' | 'records' {
-  return plan.circuit === 'affine-coefficients' ? 'coefficients' : 'records';
+export function packingOf({ circuit }: Pick<ClientPlan, 'circuit'>): 'coefficients' | 'features' | 'records' {
+  if (circuit === 'affine-coefficients') return 'coefficients';
+  return circuit === 'network-features' ? 'features' : 'records';
 }
 
 /** Most records of the user's in one block and in one query. */

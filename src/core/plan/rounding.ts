@@ -70,17 +70,18 @@ export function applyRoundedLayer(layer: RoundedLayer, x: Float64Array): Float64
 }
 
 /** How the values in ciphertexts stand to the network's: hidden = factor v + offset. */
-interface Carry {
+export interface Carry {
   readonly factor: Float64Array;
   readonly offset: Float64Array;
 }
 
-function identityCarry(inputs: number): Carry {
+/** @returns what a network's inputs are */
+export function identityCarry(inputs: number): Carry {
   return { factor: new Float64Array(inputs).fill(1), offset: new Float64Array(inputs) };
 }
 
 /** p(u) = c2 u (u + c1 / c2) + c0 and a = u / step: hidden = c2 step² v + c0. A unit that no longer varies is all offset. */
-function carryOf(layer: PolynomialLayer, { layer: rounded, steps }: RoundedRows): Carry {
+export function carryOf(layer: PolynomialLayer, { layer: rounded, steps }: RoundedRows): Carry {
   const { c0, c1, c2 } = layer.polynomials ?? {
     c0: new Float64Array(0),
     c1: new Float64Array(0),
@@ -99,13 +100,14 @@ function isConstant({ matrix: { rowStart } }: RoundedLayer, unit: number): boole
   return rowStart[unit] === rowStart[unit + 1];
 }
 
-function foldCarry(layer: PolynomialLayer, { factor, offset }: Carry): PolynomialLayer {
+/** The layer over ciphertexts' values in place of the network's. */
+export function foldCarry(layer: PolynomialLayer, { factor, offset }: Carry): PolynomialLayer {
   const bias = preActivations(layer, offset);
   const values = layer.matrix.values.map((value, entry) => value * (factor[layer.matrix.columnIndex[entry] ?? 0] ?? 0));
   return { ...layer, matrix: { ...layer.matrix, values }, bias };
 }
 
-interface RoundedRows {
+export interface RoundedRows {
   readonly layer: RoundedLayer;
   /** u = step a, a row each. */
   readonly steps: Float64Array;
@@ -131,7 +133,7 @@ function roundLayer(layer: PolynomialLayer, mean: Float64Array, bits: RoundingBi
 }
 
 /** c1 / c2 of each unit's quadratic, in steps; undefined for the last layer. */
-function shiftsOf({ polynomials }: PolynomialLayer, steps: Float64Array): Float64Array | undefined {
+export function shiftsOf({ polynomials }: PolynomialLayer, steps: Float64Array): Float64Array | undefined {
   return polynomials?.c1.map((c1, unit) => {
     const c2 = polynomials.c2[unit] ?? 0;
     return c2 === 0 ? 0 : c1 / c2 / (steps[unit] ?? 1);

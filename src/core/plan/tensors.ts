@@ -1,4 +1,4 @@
-import type { TensorRef } from './plan.ts';
+import type { TensorRef } from './network-plan.ts';
 
 /** Lays tensors one behind the other, as tensors.bin holds them. */
 export interface TensorWriter {

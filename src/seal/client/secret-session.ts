@@ -13,6 +13,7 @@ import { joinFrames, splitFrames } from '../frames.ts';
 import type { Seal } from '../library.ts';
 import type { BlockCodec, CodecOptions } from './block-codec.ts';
 import { coefficientsCodec } from './coefficients-codec.ts';
+import { featuresCodec } from './features-codec.ts';
 import { recordsCodec } from './records-codec.ts';
 import { drawSlots } from './slots.ts';
 import { treeRecordsCodec } from './tree-records-codec.ts';
@@ -197,6 +198,7 @@ function openCodec(
 
 function codecOf(he: HeContext, plan: ClientPlan, borrowed: CodecOptions): BlockCodec {
   if (plan.circuit === 'affine-coefficients') return coefficientsCodec(he, plan, borrowed);
+  if (plan.circuit === 'network-features') return featuresCodec(he, plan, borrowed);
   return plan.circuit === 'trees-records' ? treeRecordsCodec(he, plan, borrowed) : recordsCodec(he, plan, borrowed);
 }
 

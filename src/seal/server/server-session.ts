@@ -2,13 +2,15 @@ import type { ServerDeployment } from '../../core/artifact/deployment.ts';
 import { verifySection, type SectionEntry } from '../../core/artifact/container.ts';
 import type { PlanMode } from '../../core/artifact/outcomes.ts';
 import { AppError } from '../../core/error.ts';
-import type { ServerPlan, TensorRef } from '../../core/plan/plan.ts';
+import type { TensorRef } from '../../core/plan/network-plan.ts';
+import type { ServerPlan } from '../../core/plan/plan.ts';
 import { makeContext, type HeContext } from '../context.ts';
 import { sha256 } from '../digest.ts';
 import { joinFrames, splitFrames } from '../frames.ts';
 import type { Seal } from '../library.ts';
 import type { Circuit, Share, SplitCircuit } from './circuit.ts';
 import { coefficientsCircuit } from './coefficients-circuit.ts';
+import { featuresCircuit } from './features-circuit.ts';
 import { loadEvaluationKeys, type EvaluationKeySet } from './evaluation-keys.ts';
 import { networkRecordsCircuit } from './network-records-circuit.ts';
 import { recordsCircuit } from './records-circuit.ts';
@@ -134,6 +136,7 @@ function blockOf(ciphertexts: readonly Uint8Array[]): EvaluatedBlock {
 
 function openCircuit(he: HeContext, plan: ServerPlan, tensors: Float64Array): Circuit {
   const tensor = (ref: TensorRef): Float64Array => tensors.subarray(ref.offset, ref.offset + ref.length);
+  if (plan.circuit === 'network-features') return featuresCircuit(he, plan, tensor);
   if (plan.circuit === 'network-records') return networkRecordsCircuit(he, plan, tensor);
   if (plan.circuit === 'trees-records') {
     return treeRecordsCircuit(he, plan, { trees: tensor(plan.trees), base: tensor(plan.base) });

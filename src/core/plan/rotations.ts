@@ -1,0 +1,113 @@
+/** One rotation: `step` is reached from `from` by rotating `label` slots to the left. */
+export interface Rotation {
+  readonly step: number;
+  readonly from: number;
+  readonly label: number;
+}
+
+/**
+ * How a set of rotation steps is reached with few distinct keys: each step from another of the set (or from a root) by one of a few labels,
+ * so that as many rotations take place as with a key a step. Steps are modulo the number of slots.
+ * @param roots steps that are there already
+ * @returns rotations in an order in which each `from` is reached before it is needed
+ */
+export function rotationTree(steps: readonly number[], roots: readonly number[], slots: number): Rotation[] {
+  const wanted = new Set(steps.map((step) => modulo(step, slots)));
+  const reached = new Set(roots.map((step) => modulo(step, slots)));
+  for (const step of reached) wanted.delete(step);
+  const rotations: Rotation[] = [];
+  const labels: number[] = [];
+  while (wanted.size > 0) {
+    labels.push(commonestStep(wanted, reached, slots));
+    grow({ wanted, reached, rotations, labels, slots });
+  }
+  return rotations;
+}
+
+/** Reaches all that the labels reach, nearest first. */
+function grow(state: {
+  readonly wanted: Set<number>;
+  readonly reached: Set<number>;
+  readonly rotations: Rotation[];
+  readonly labels: readonly number[];
+  readonly slots: number;
+}): void {
+  const { wanted, reached, rotations, labels, slots } = state;
+  const queue = [...reached];
+  for (let from = queue.shift(); from !== undefined; from = queue.shift()) {
+    for (const label of labels) {
+      const step = (from + label) % slots;
+      if (!wanted.delete(step)) continue;
+      reached.add(step);
+      queue.push(step);
+      rotations.push({ step, from, label });
+    }
+  }
+}
+
+/** The difference that most of the steps that are left have to another step; from what is reached at least one of them. */
+function commonestStep(wanted: ReadonlySet<number>, reached: ReadonlySet<number>, slots: number): number {
+  const all = new Set([...wanted, ...reached]);
+  const candidates = new Set<number>();
+  for (const step of wanted) for (const from of reached) candidates.add(modulo(step - from, slots));
+  let best = { label: 0, count: 0 };
+  for (const label of candidates) {
+    let count = 0;
+    for (const step of wanted) if (all.has(modulo(step - label, slots))) count += 1;
+    if (count > best.count || (count === best.count && shorter(label, best.label, slots))) best = { label, count };
+  }
+  return best.label;
+}
+
+function shorter(a: number, b: number, slots: number): boolean {
+  return Math.min(a, slots - a) < Math.min(b, slots - b);
+}
+
+/** The remainder in [0, divisor). */
+export function modulo(value: number, divisor: number): number {
+  return ((value % divisor) + divisor) % divisor;
+}
+
+/**
+ * Baby-step giant-step: Σ over steps d of rot(x, d) ⊙ m_d = Σ over giants j of rot(Σ over babies b of rot(x, b) ⊙ rot(m_{j + b}, -j), j).
+ * Source: Halevi and Shoup, CRYPTO 2014, section 4.1.
+ */
+export interface BabyGiant {
+  /** Every step is giant + baby, baby in [0, width), giant a multiple of it. */
+  readonly width: number;
+  /** Ascending. */
+  readonly babies: readonly number[];
+  readonly giants: readonly number[];
+}
+
+/** @param steps modulo slots; those of the upper half count as negative */
+export function splitSteps(steps: readonly number[], width: number, slots: number): BabyGiant {
+  const babies = new Set<number>();
+  const giants = new Set<number>();
+  for (const step of steps) {
+    const baby = modulo(centred(step, slots), width);
+    babies.add(baby);
+    giants.add(modulo(centred(step, slots) - baby, slots));
+  }
+  const ascending = (set: Set<number>) => [...set].sort((a, b) => a - b);
+  return { width, babies: ascending(babies), giants: ascending(giants) };
+}
+
+/** The representative in [-slots / 2, slots / 2). */
+export function centred(step: number, slots: number): number {
+  return step >= slots / 2 ? step - slots : step;
+}
+
+/** The width with the fewest rotations; of babies only those count that are not sent. */
+export function chooseWidth(steps: readonly number[], slots: number, sent = 1): BabyGiant {
+  const widths = new Set<number>();
+  for (let width = 1; width <= Math.min(slots, 160); width += 1) widths.add(width);
+  for (let width = 256; width <= slots; width *= 2) widths.add(width);
+  const cost = ({ babies, giants }: BabyGiant) => Math.max(0, babies.length - sent) + giants.length;
+  let best = splitSteps(steps, 1, slots);
+  for (const width of widths) {
+    const split = splitSteps(steps, width, slots);
+    if (cost(split) < cost(best)) best = split;
+  }
+  return best;
+}
