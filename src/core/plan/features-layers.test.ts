@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SparseMatrix } from '../model/ir.ts';
 import { fromDense, rowBuilder } from '../model/sparse.ts';
-import { galoisSteps, layOut, shareOfGiants, splitStep, type FeaturesLayout } from './features-layers.ts';
+import { galoisSteps, layOut, shareOfGiants, type FeaturesLayout } from './features-layers.ts';
 import { preActivations } from './network.ts';
 import { presumSlots } from './presums.ts';
 import { weylWords } from './ranges.ts';
-import { rotationTree } from './rotations.ts';
+import { rotationTree, splitStep } from './rotations.ts';
 import { diagonalsOf, inputSlots } from './slot-layers.ts';
 
 /** What the circuit does, on slots in the clear. */

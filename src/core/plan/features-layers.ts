@@ -1,7 +1,7 @@
 import { AppError } from '../error.ts';
 import type { SparseMatrix } from '../model/ir.ts';
 import { findPresum, type Presum } from './presums.ts';
-import { chooseWidth, rotationTree } from './rotations.ts';
+import { chooseWidth, rotationTree, splitStep } from './rotations.ts';
 import { scatteredLayer } from './scattered-layer.ts';
 import { diagonalsOf, foldedLayer, inputSlots, type InputLayout, type SlotLayer, type SlotMap } from './slot-layers.ts';
 
@@ -95,7 +95,7 @@ function cheapest(
     const layer = make(presum);
     if (layer === undefined) return;
     const steps = [...diagonalsOf(layer, presum.matrix, presum.input).keys()];
-    const { width } = chooseWidth(steps, period);
+    const width = chooseWidth(steps, period);
     candidates.push({ ...layer, steps, matrix: presum.matrix, presum: presum.steps, width, period });
   };
   if (!options.isLast) add(scattered, options.slots);
@@ -180,17 +180,7 @@ export function galoisSteps({ layers }: FeaturesLayout, rotations: readonly numb
   return [...labels].sort((a, b) => a - b);
 }
 
-/** step = giant + baby, baby in [0, width). */
-export function splitStep(
-  step: number,
-  { width, period }: Pick<FeaturesLayer, 'width' | 'period'>,
-): { readonly baby: number; readonly giant: number } {
-  const signed = step >= period / 2 ? step - period : step;
-  const baby = ((signed % width) + width) % width;
-  return { baby, giant: (signed - baby + period) % period };
-}
-
 /** The smallest power of two that is at least so large. */
-export function powerAbove(value: number): number {
+function powerAbove(value: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(1, value)));
 }

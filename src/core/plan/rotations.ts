@@ -68,46 +68,47 @@ export function modulo(value: number, divisor: number): number {
   return ((value % divisor) + divisor) % divisor;
 }
 
+/** The representative in [-period / 2, period / 2). */
+export function centred(step: number, period: number): number {
+  return step >= period / 2 ? step - period : step;
+}
+
+/** How steps are written as giant + baby. */
+export interface StepSplit {
+  /** Babies lie in [0, width), giants are multiples of it. */
+  readonly width: number;
+  /** Steps are modulo it. */
+  readonly period: number;
+}
+
 /**
  * Baby-step giant-step: Σ over steps d of rot(x, d) ⊙ m_d = Σ over giants j of rot(Σ over babies b of rot(x, b) ⊙ rot(m_{j + b}, -j), j).
  * Source: Halevi and Shoup, CRYPTO 2014, section 4.1.
  */
-export interface BabyGiant {
-  /** Every step is giant + baby, baby in [0, width), giant a multiple of it. */
-  readonly width: number;
-  /** Ascending. */
-  readonly babies: readonly number[];
-  readonly giants: readonly number[];
+export function splitStep(
+  step: number,
+  { width, period }: StepSplit,
+): { readonly baby: number; readonly giant: number } {
+  const signed = centred(step, period);
+  const baby = modulo(signed, width);
+  return { baby, giant: modulo(signed - baby, period) };
 }
 
-/** @param steps modulo slots; those of the upper half count as negative */
-export function splitSteps(steps: readonly number[], width: number, slots: number): BabyGiant {
-  const babies = new Set<number>();
-  const giants = new Set<number>();
-  for (const step of steps) {
-    const baby = modulo(centred(step, slots), width);
-    babies.add(baby);
-    giants.add(modulo(centred(step, slots) - baby, slots));
-  }
-  const ascending = (set: Set<number>) => [...set].sort((a, b) => a - b);
-  return { width, babies: ascending(babies), giants: ascending(giants) };
-}
-
-/** The representative in [-slots / 2, slots / 2). */
-export function centred(step: number, slots: number): number {
-  return step >= slots / 2 ? step - slots : step;
-}
-
-/** The width with the fewest rotations; of babies only those count that are not sent. */
-export function chooseWidth(steps: readonly number[], slots: number, sent = 1): BabyGiant {
+/** The width with the fewest rotations. */
+export function chooseWidth(steps: readonly number[], period: number): number {
   const widths = new Set<number>();
-  for (let width = 1; width <= Math.min(slots, 160); width += 1) widths.add(width);
-  for (let width = 256; width <= slots; width *= 2) widths.add(width);
-  const cost = ({ babies, giants }: BabyGiant) => Math.max(0, babies.length - sent) + giants.length;
-  let best = splitSteps(steps, 1, slots);
+  for (let width = 1; width <= Math.min(period, 160); width += 1) widths.add(width);
+  for (let width = 256; width <= period; width *= 2) widths.add(width);
+  let best = { width: 1, cost: Infinity };
   for (const width of widths) {
-    const split = splitSteps(steps, width, slots);
-    if (cost(split) < cost(best)) best = split;
+    const [babies, giants] = [new Set<number>(), new Set<number>()];
+    for (const step of steps) {
+      const { baby, giant } = splitStep(step, { width, period });
+      babies.add(baby);
+      giants.add(giant);
+    }
+    const cost = babies.size + giants.size;
+    if (cost < best.cost) best = { width, cost };
   }
-  return best;
+  return best.width;
 }

@@ -13,9 +13,6 @@ export interface SlotLayer {
   readonly steps: readonly number[];
 }
 
-/** One generalized diagonal: slot, value, slot, value, … */
-export type Diagonal = readonly number[];
-
 /** What the client sends: entries with a period, each period rotated further to the left than the one before it. */
 export interface InputLayout {
   /** A power of two, at least the number of entries. */
@@ -46,7 +43,7 @@ export function foldedLayer(rows: number, shape: { readonly fold: number; readon
 /**
  * The generalized diagonals of a layer: slot s of the diagonal of step d holds the matrix entry that multiplies what slot s of the input
  * rotated by d holds; each entry once for every slot modulo the fold that has its row.
- * @returns by step; steps whose diagonal is empty are left out
+ * @returns by step: slot, value, slot, value, …; steps whose diagonal is empty are left out
  */
 export function diagonalsOf(layer: SlotLayer, matrix: SparseMatrix, input: SlotMap): Map<number, number[]> {
   const slots = input.length;

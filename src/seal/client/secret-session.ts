@@ -15,7 +15,7 @@ import type { BlockCodec, CodecOptions } from './block-codec.ts';
 import { coefficientsCodec } from './coefficients-codec.ts';
 import { featuresCodec } from './features-codec.ts';
 import { recordsCodec } from './records-codec.ts';
-import { drawSlots } from './slots.ts';
+import { drawSlots, type QueryIdentity } from './slots.ts';
 import { treeRecordsCodec } from './tree-records-codec.ts';
 
 /** Secret keys of one key set by parameter set, as SEAL saves them, and the secret that canary slots are derived from. */
@@ -23,14 +23,6 @@ export interface KeySetSecrets {
   readonly key: string;
   readonly secretKeys: ReadonlyMap<string, Uint8Array>;
   readonly canarySecret: Uint8Array;
-}
-
-/** What identifies a query, and with the canary secret its slots. */
-export interface QueryIdentity {
-  readonly mode: PlanMode;
-  readonly job: string;
-  readonly index: number;
-  readonly records: number;
 }
 
 export interface EncryptedQuery {

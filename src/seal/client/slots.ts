@@ -3,7 +3,15 @@ import type { ClientDeployment } from '../../core/artifact/deployment.ts';
 import { canonicalJson } from '../../core/artifact/ids.ts';
 import { below, blockShapes, drawBlock, isCanaryQuery, type RandomWords, type Slot } from '../../core/plan/canaries.ts';
 import { isOneRecord, type ClientPlan } from '../../core/plan/plan.ts';
-import type { QueryIdentity } from './secret-session.ts';
+import type { PlanMode } from '../../core/artifact/outcomes.ts';
+
+/** What identifies a query, and with the canary secret its slots. */
+export interface QueryIdentity {
+  readonly mode: PlanMode;
+  readonly job: string;
+  readonly index: number;
+  readonly records: number;
+}
 
 /** The slots of each block: a stream keyed by HMAC-SHA-256(canary secret, identity), expanded with AES-256 in counter mode. */
 export function drawSlots(

@@ -1,6 +1,6 @@
 import type { CKKSEncoder, Ciphertext, Plaintext } from 'node-seal';
-import { scheduleOf, splitStep, type FeaturesLayer } from '../../core/plan/features-layers.ts';
-import { rotationTree, type Rotation } from '../../core/plan/rotations.ts';
+import { scheduleOf, type FeaturesLayer } from '../../core/plan/features-layers.ts';
+import { rotationTree, splitStep, type Rotation } from '../../core/plan/rotations.ts';
 import type { HeContext } from '../context.ts';
 import { AppError } from '../../core/error.ts';
 import type { EvaluationKeySet } from './evaluation-keys.ts';
