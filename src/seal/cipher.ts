@@ -2,7 +2,8 @@ import type { ClientDeployment } from '../core/artifact/deployment.ts';
 import type { ParameterSet } from '../core/plan/parameters.ts';
 import type { KeyNeeds } from '../core/plan/plan.ts';
 import type { GeneratedKeys } from './client/key-generation.ts';
-import type { DecryptedResult, EncryptedQuery, KeySetSecrets, QueryIdentity } from './client/secret-session.ts';
+import type { DecryptedResult, EncryptedQuery, KeySetSecrets } from './client/secret-session.ts';
+import type { QueryIdentity } from './client/slots.ts';
 import type { ClientTasks, ClientWorkerData } from './client-worker.ts';
 import { openWorkerPool } from './worker-pool.ts';
 

@@ -8,9 +8,9 @@ import {
   type DecryptedResult,
   type EncryptedQuery,
   type KeySetSecrets,
-  type QueryIdentity,
   type SecretSession,
 } from './client/secret-session.ts';
+import type { QueryIdentity } from './client/slots.ts';
 import { loadSeal } from './library.ts';
 import { serveTasks } from './worker-pool.ts';
 
