@@ -2,8 +2,8 @@ import { AppError } from '../core/error.ts';
 import { toIoError } from './errors.ts';
 import { openForReading } from './file-bytes.ts';
 
-/** More than any model that a plan could be found for. */
-const maxModelBytes = 1 << 30;
+/** More than any model that a plan could be found for; read, it takes its own size of memory and up to as much again. */
+const maxModelBytes = 600e6;
 const chunkBytes = 16 << 20;
 
 /**
@@ -38,8 +38,12 @@ export async function readStart(path: string, count: number): Promise<Uint8Array
 }
 
 function tooLarge(path: string, size: number): AppError {
-  return new AppError('model.unsupported', `${path} has ${(size / 1e9).toFixed(1)} GB; at most 1.1 GB are read.`, {
-    file: path,
-    hint: 'Models of this size cannot be evaluated encrypted; use a smaller one.',
-  });
+  return new AppError(
+    'model.unsupported',
+    `${path} has ${String(Math.round(size / 1e6))} MB; at most ${String(maxModelBytes / 1e6)} MB are read.`,
+    {
+      file: path,
+      hint: 'Models of this size cannot be evaluated encrypted; use a smaller one.',
+    },
+  );
 }

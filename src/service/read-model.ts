@@ -2,6 +2,7 @@ import { isPickle } from '../core/model/foreign-files.ts';
 import { importModel } from '../core/model/import.ts';
 import type { Model } from '../core/model/ir.ts';
 import type { RowSource } from '../core/table/rows.ts';
+import { openExternalData } from '../io/external-data.ts';
 import { readModelFile, readStart } from '../io/model-file.ts';
 import { convertPickle } from './convert-pickle.ts';
 import type { Environment, Running } from './environment.ts';
@@ -23,5 +24,5 @@ export async function readModel(
   const { signal } = context.running;
   if (openPickle !== undefined && isPickle(model, await readStart(model, startBytes)))
     return await convertPickle({ model, ...openPickle }, calibration, context);
-  return importModel(model, await readModelFile(model, signal));
+  return importModel(model, await readModelFile(model, signal), { readExternal: openExternalData(model) });
 }

@@ -11,8 +11,8 @@ export type ImportOptions = NonNullable<Parameters<typeof importOnnx>[1]>;
 
 type Format = 'onnx' | 'xgboost-json' | 'xgboost-ubj' | 'lightgbm';
 
-/** Longer texts do not fit into one string. */
-const maxTextBytes = 400_000_000;
+/** Text takes nine times its size while it is read: a forest of more than a million splits. */
+const maxTextBytes = 150_000_000;
 
 /**
  * A model from a file's bytes: ONNX, XGBoost JSON or UBJ, or LightGBM text, recognised by what is in it and, where that is not clear,
@@ -90,7 +90,7 @@ function formatByExtension(file: string): Format | undefined {
 function decodeText(file: string, bytes: Uint8Array): string {
   if (bytes.length > maxTextBytes) {
     throw new AppError('model.unsupported', `${file} is larger than ${String(maxTextBytes / 1_000_000)} MB.`, {
-      hint: 'Train fewer or shallower trees, or save the model as UBJ.',
+      hint: 'Train fewer or shallower trees, or save an XGBoost model as UBJ.',
     });
   }
   try {

@@ -8,8 +8,8 @@ export interface Triplet {
   readonly value: number;
 }
 
-/** A matrix of this many entries takes 400 MB; whatever needs more cannot be evaluated encrypted either. */
-export const maxEntries = 2 ** 25;
+/** More weights than anybody evaluates encrypted: with their plans they take more than a gigabyte. */
+export const maxEntries = 2 ** 23;
 
 /** Collects a matrix row by row: `add` entries in any order of columns, then `endRow`. */
 export interface RowBuilder {
@@ -255,7 +255,7 @@ function isAscending(numbers: readonly number[]): boolean {
 }
 
 function tooLarge(): AppError {
-  return new AppError('model.unsupported', 'The model has a layer of more than 33 million weights.', {
+  return new AppError('model.unsupported', 'The model has a layer of more than 8 million weights.', {
     hint: 'Networks of this size cannot be evaluated encrypted; use a smaller one.',
   });
 }

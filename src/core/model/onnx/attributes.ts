@@ -1,5 +1,6 @@
 import { AppError } from '../../error.ts';
-import type { OnnxNode, OnnxTensor } from './proto.ts';
+import type { OnnxNode } from './proto.ts';
+import type { OnnxTensor } from './proto-tensor.ts';
 import { decodeText } from './tensor.ts';
 
 /** A node's attributes by name and kind; absent ones give the fallback, or nothing. */
@@ -43,7 +44,11 @@ export function describeNode(node: OnnxNode): string {
 }
 
 /** What has no encrypted form, with the node and advice. */
-export function unsupported(node: OnnxNode, why: string, hint?: string): AppError {
+export function unsupported(
+  node: OnnxNode,
+  why: string,
+  hint = 'Change this part of the model; docs/models.md says what can be evaluated encrypted.',
+): AppError {
   return new AppError('model.unsupported', `The ${describeNode(node)} cannot be used: ${why}.`, { hint });
 }
 

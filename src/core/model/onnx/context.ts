@@ -197,7 +197,7 @@ export function checkSize({ node }: NodeContext, dims: readonly number[]): void 
 /** @throws AppError `model.unsupported` before a matrix of that many entries is built */
 export function checkEntries({ node }: NodeContext, count: number): void {
   if (count > maxEntries)
-    throw unsupported(node, 'it has more than 33 million weights when written as a matrix', 'Use a smaller network.');
+    throw unsupported(node, 'it has more than 8 million weights when written as a matrix', 'Use a smaller network.');
 }
 
 /** What a layer is called after the node: its name, or that of its first output. */

@@ -9,7 +9,7 @@ import type {
   SparseMatrix,
   Task,
 } from '../ir.ts';
-import { forEachInRow, rowBuilder, selectRows } from '../sparse.ts';
+import { forEachInRow, maxEntries, rowBuilder, selectRows } from '../sparse.ts';
 import { type FeatureTable, keepKnownCategories, markUsed, scaleFeature } from './features.ts';
 import { endOfTensor, logistic, numbered } from './outcome.ts';
 import { scaleAffine } from './settle.ts';
@@ -166,11 +166,26 @@ function chainTo(scores: Affine): {
 function chainOf(layers: readonly (AffineLayer | ActivationLayer)[]): AffineChain {
   for (const layer of layers) if (layer.kind === 'affine') checkFinite(layer);
   const affine = layers.filter((layer) => layer.kind === 'affine');
+  checkTotal(affine);
   const inputs = affine[0]?.matrix.columns ?? 0;
   const outputs = affine.at(-1)?.matrix.rows ?? 0;
   if (inputs === 0 || outputs === 0)
     throw new AppError('model.invalid', 'The outputs of the model do not depend on its inputs.');
   return { kind: 'affine-chain', inputs, outputs, layers };
+}
+
+/** Convolutions, written out as matrices, add up. */
+function checkTotal(layers: readonly AffineLayer[]): void {
+  let total = 0;
+  for (const { name, matrix } of layers) {
+    total += matrix.values.length;
+    if (total <= maxEntries) continue;
+    throw new AppError(
+      'model.unsupported',
+      `The model has more than 8 million weights when its layers up to ${JSON.stringify(name)} are written as matrices.`,
+      { hint: 'Use smaller images, fewer channels or larger strides.' },
+    );
+  }
 }
 
 function checkFinite({ name, matrix, bias }: AffineLayer): void {

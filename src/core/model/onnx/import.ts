@@ -42,6 +42,7 @@ function parse(bytes: Uint8Array): OnnxFile {
   try {
     return readOnnxFile(bytes);
   } catch (cause) {
+    if (cause instanceof AppError) throw cause;
     throw unreadable('The file is no ONNX model, or only a part of one.', cause);
   }
 }
@@ -60,7 +61,7 @@ function checkedGraph({ graph, opsets, irVersion }: OnnxFile): OnnxGraph {
   if (weights > maxEntries) {
     throw new AppError(
       'model.unsupported',
-      `The model has ${String(Math.round(weights / 1e6))} million weights; 33 million is the most.`,
+      `The model has ${String(Math.round(weights / 1e6))} million weights; 8 million is the most.`,
       { hint: 'Networks of this size cannot be evaluated encrypted; use a smaller one.' },
     );
   }

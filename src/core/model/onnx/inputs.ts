@@ -38,6 +38,7 @@ export function inputValue(input: OnnxValueInfo, graph: OnnxGraph, features: Fea
     throw new AppError(
       'model.unsupported',
       `The input ${JSON.stringify(input.name)} has more than a million numbers a record.`,
+      { hint: 'Train it on fewer features, or on smaller images.' },
     );
   const type = input.elementType ?? 1;
   const named = width === 1 && (dataInputs(graph).length > 1 || !anonymous.test(input.name));
@@ -54,6 +55,7 @@ function checkNumberType(name: string, type: number): void {
   throw new AppError(
     'model.unsupported',
     `The input ${JSON.stringify(name)} has the element type ${String(type)}, which is not supported.`,
+    { hint: 'Export the model with float32 inputs, and texts where columns are texts.' },
   );
 }
 

@@ -14,7 +14,7 @@ import type { OnnxNode } from './proto.ts';
 const { Softmax, LogSoftmax, ArgMax, ...ends } = endingOperators;
 
 /** Operators by domain and name. */
-const operators: Readonly<Record<string, Readonly<Record<string, Operator | undefined>>>> = {
+export const operators: Readonly<Record<string, Readonly<Record<string, Operator | undefined>>>> = {
   '': {
     ...shapeOperators,
     ...castOperators,
@@ -56,6 +56,6 @@ const advice: Readonly<Record<string, string>> = {
 export function adviceFor({ operator }: OnnxNode): string {
   return (
     (Object.hasOwn(advice, operator) ? advice[operator] : undefined) ??
-    'docs/formats.md lists the operators that can be evaluated encrypted.'
+    'docs/models.md lists the operators that can be evaluated encrypted.'
   );
 }

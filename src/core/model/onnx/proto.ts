@@ -1,4 +1,6 @@
-import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import type { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { type OnnxTensor, readTensor } from './proto-tensor.ts';
+import { type Budget, cost, memoryBudget, readMessage, readRepeated } from './wire.ts';
 
 /**
  * The part of the ONNX protobuf format that an import needs. Field numbers: onnx/onnx.proto of the ONNX specification.
@@ -44,20 +46,6 @@ export interface OnnxAttribute {
   readonly strings: readonly Uint8Array[];
 }
 
-export interface OnnxTensor {
-  readonly name: string;
-  readonly dims: readonly number[];
-  readonly dataType: number;
-  readonly raw: Uint8Array | undefined;
-  /** Packed little-endian floats or doubles, as they stand in the file; one view for each run. */
-  readonly floatData: readonly Uint8Array[];
-  readonly doubleData: readonly Uint8Array[];
-  readonly intData: readonly number[];
-  readonly stringData: readonly Uint8Array[];
-  readonly isExternal: boolean;
-  readonly external: ReadonlyMap<string, string>;
-}
-
 /** A graph's input or output; `dims` has undefined where a size is symbolic, and is absent where the rank is not given. */
 export interface OnnxValueInfo {
   readonly name: string;
@@ -65,11 +53,12 @@ export interface OnnxValueInfo {
   readonly dims: readonly (number | undefined)[] | undefined;
 }
 
-/** Called for each field of a message: reads it, or returns false to have it skipped. */
-type FieldReader = (field: number, reader: BinaryReader, wire: WireType) => boolean;
-
-/** @throws Error of any kind on bytes that are no protobuf message */
+/**
+ * @throws AppError `model.unsupported` where all but the weights takes hundreds of megabytes; Error of any other kind on bytes that are no
+ *   protobuf message
+ */
 export function readOnnxFile(bytes: Uint8Array): OnnxFile {
+  const budget = memoryBudget();
   const opsets = new Map<string, number>();
   let irVersion = 0;
   let producer = '';
@@ -79,7 +68,7 @@ export function readOnnxFile(bytes: Uint8Array): OnnxFile {
     if (field === 1) irVersion = Number(reader.int64());
     else if (field === 2) producer = reader.string();
     else if (field === 3) producerVersion = reader.string();
-    else if (field === 7) graph = readGraph(reader.bytes());
+    else if (field === 7) graph = readGraph(reader.bytes(), budget);
     else if (field === 8) addOpset(reader.bytes(), opsets);
     else return false;
     return true;
@@ -100,17 +89,17 @@ function addOpset(bytes: Uint8Array, opsets: Map<string, number>): void {
   opsets.set(key, Math.max(version, opsets.get(key) ?? 0));
 }
 
-function readGraph(bytes: Uint8Array): OnnxGraph {
+function readGraph(bytes: Uint8Array, budget: Budget): OnnxGraph {
   const nodes: OnnxNode[] = [];
   const initializers: OnnxTensor[] = [];
   const inputs: OnnxValueInfo[] = [];
   const outputs: OnnxValueInfo[] = [];
   let hasSparseInitializer = false;
   readMessage(bytes, (field, reader) => {
-    if (field === 1) nodes.push(readNode(reader.bytes()));
-    else if (field === 5) initializers.push(readTensor(reader.bytes()));
-    else if (field === 11) inputs.push(readValueInfo(reader.bytes()));
-    else if (field === 12) outputs.push(readValueInfo(reader.bytes()));
+    if (field === 1) nodes.push(readNode(reader.bytes(), budget));
+    else if (field === 5) initializers.push(readTensor(reader.bytes(), budget));
+    else if (field === 11) inputs.push(readValueInfo(reader.bytes(), budget));
+    else if (field === 12) outputs.push(readValueInfo(reader.bytes(), budget));
     else {
       if (field === 15) hasSparseInitializer = true;
       return false;
@@ -120,17 +109,19 @@ function readGraph(bytes: Uint8Array): OnnxGraph {
   return { nodes, initializers, hasSparseInitializer, inputs, outputs };
 }
 
-function readNode(bytes: Uint8Array): OnnxNode {
+function readNode(bytes: Uint8Array, budget: Budget): OnnxNode {
+  budget.take(cost.node);
   const inputs: string[] = [];
   const outputs: string[] = [];
   const attributes: OnnxAttribute[] = [];
   const text = { name: '', operator: '', domain: '' };
   readMessage(bytes, (field, reader) => {
-    if (field === 1) inputs.push(reader.string());
-    else if (field === 2) outputs.push(reader.string());
-    else if (field === 3) text.name = reader.string();
+    if (field === 1 || field === 2) {
+      budget.take(cost.text);
+      (field === 1 ? inputs : outputs).push(reader.string());
+    } else if (field === 3) text.name = reader.string();
     else if (field === 4) text.operator = reader.string();
-    else if (field === 5) attributes.push(readAttribute(reader.bytes()));
+    else if (field === 5) attributes.push(readAttribute(reader.bytes(), budget));
     else if (field === 7) text.domain = reader.string();
     else return false;
     return true;
@@ -138,7 +129,8 @@ function readNode(bytes: Uint8Array): OnnxNode {
   return { ...text, domain: text.domain === 'ai.onnx' ? '' : text.domain, inputs, outputs, attributes };
 }
 
-function readAttribute(bytes: Uint8Array): OnnxAttribute {
+function readAttribute(bytes: Uint8Array, budget: Budget): OnnxAttribute {
+  budget.take(cost.attribute);
   const floats: number[] = [];
   const ints: number[] = [];
   const strings: Uint8Array[] = [];
@@ -150,14 +142,23 @@ function readAttribute(bytes: Uint8Array): OnnxAttribute {
     2: (reader) => (single.float = reader.float()),
     3: (reader) => (single.int = Number(reader.int64())),
     4: (reader) => (own = reader.bytes()),
-    5: (reader) => (tensor = readTensor(reader.bytes())),
+    5: (reader) => (tensor = readTensor(reader.bytes(), budget)),
     7: (reader, wire) => {
-      readRepeated(reader, wire, (from) => floats.push(from.float()));
+      readRepeated(reader, wire, (from) => {
+        budget.take(cost.number);
+        floats.push(from.float());
+      });
     },
     8: (reader, wire) => {
-      readRepeated(reader, wire, (from) => ints.push(Number(from.int64())));
+      readRepeated(reader, wire, (from) => {
+        budget.take(cost.number);
+        ints.push(Number(from.int64()));
+      });
     },
-    9: (reader) => strings.push(reader.bytes()),
+    9: (reader) => {
+      budget.take(cost.text);
+      strings.push(reader.bytes());
+    },
     20: (reader) => (single.type = reader.int32()),
   };
   readMessage(bytes, (field, reader, wire) => {
@@ -169,76 +170,27 @@ function readAttribute(bytes: Uint8Array): OnnxAttribute {
   return { ...single, bytes: own, tensor, floats, ints, strings };
 }
 
-function readTensor(bytes: Uint8Array): OnnxTensor {
-  const dims: number[] = [];
-  const intData: number[] = [];
-  const floatData: Uint8Array[] = [];
-  const doubleData: Uint8Array[] = [];
-  const stringData: Uint8Array[] = [];
-  const external = new Map<string, string>();
-  const single = { name: '', dataType: 0, isExternal: false };
-  let raw: Uint8Array | undefined;
-  const readInts = (reader: BinaryReader, wire: WireType): void => {
-    readRepeated(reader, wire, (from) => intData.push(Number(from.int64())));
-  };
-  const readers: Readonly<Record<number, (reader: BinaryReader, wire: WireType) => void>> = {
-    1: (reader, wire) => {
-      readRepeated(reader, wire, (from) => dims.push(Number(from.int64())));
-    },
-    2: (reader) => (single.dataType = reader.int32()),
-    4: (reader, wire) => floatData.push(readFixed(reader, wire, 4)),
-    5: readInts,
-    6: (reader) => stringData.push(reader.bytes()),
-    7: readInts,
-    8: (reader) => (single.name = reader.string()),
-    9: (reader) => (raw = reader.bytes()),
-    10: (reader, wire) => doubleData.push(readFixed(reader, wire, 8)),
-    11: readInts,
-    13: (reader) => {
-      const { key, value } = readEntry(reader.bytes());
-      external.set(key, value);
-    },
-    14: (reader) => (single.isExternal = reader.int32() === 1),
-  };
-  readMessage(bytes, (field, reader, wire) => {
-    const read = readers[field];
-    read?.(reader, wire);
-    return read !== undefined;
-  });
-  return { ...single, dims, raw, floatData, doubleData, intData, stringData, external };
-}
-
-function readEntry(bytes: Uint8Array): { readonly key: string; readonly value: string } {
-  const entry = { key: '', value: '' };
-  readMessage(bytes, (field, reader) => {
-    if (field === 1) entry.key = reader.string();
-    else if (field === 2) entry.value = reader.string();
-    else return false;
-    return true;
-  });
-  return entry;
-}
-
-function readValueInfo(bytes: Uint8Array): OnnxValueInfo {
+function readValueInfo(bytes: Uint8Array, budget: Budget): OnnxValueInfo {
+  budget.take(cost.value);
   let name = '';
   let type: Pick<OnnxValueInfo, 'elementType' | 'dims'> = { elementType: undefined, dims: undefined };
   readMessage(bytes, (field, reader) => {
     if (field === 1) name = reader.string();
-    else if (field === 2) type = readType(reader.bytes());
+    else if (field === 2) type = readType(reader.bytes(), budget);
     else return false;
     return true;
   });
   return { name, ...type };
 }
 
-function readType(bytes: Uint8Array): Pick<OnnxValueInfo, 'elementType' | 'dims'> {
+function readType(bytes: Uint8Array, budget: Budget): Pick<OnnxValueInfo, 'elementType' | 'dims'> {
   let elementType: number | undefined;
   let dims: (number | undefined)[] | undefined;
   readMessage(bytes, (field, reader) => {
     if (field !== 1) return false;
     readMessage(reader.bytes(), (inner, tensor) => {
       if (inner === 1) elementType = tensor.int32();
-      else if (inner === 2) dims = readShape(tensor.bytes());
+      else if (inner === 2) dims = readShape(tensor.bytes(), budget);
       else return false;
       return true;
     });
@@ -247,10 +199,11 @@ function readType(bytes: Uint8Array): Pick<OnnxValueInfo, 'elementType' | 'dims'
   return { elementType, dims };
 }
 
-function readShape(bytes: Uint8Array): (number | undefined)[] {
+function readShape(bytes: Uint8Array, budget: Budget): (number | undefined)[] {
   const dims: (number | undefined)[] = [];
   readMessage(bytes, (field, reader) => {
     if (field !== 1) return false;
+    budget.take(cost.dimension);
     let size: number | undefined;
     readMessage(reader.bytes(), (inner, dimension) => {
       if (inner !== 1) return false;
@@ -262,32 +215,4 @@ function readShape(bytes: Uint8Array): (number | undefined)[] {
     return true;
   });
   return dims;
-}
-
-function readMessage(bytes: Uint8Array, readField: FieldReader): void {
-  const reader = new BinaryReader(bytes);
-  while (reader.pos < reader.len) {
-    const [field, wire] = reader.tag();
-    // ONNX has no groups; text files tend to begin like one.
-    if (wire === WireType.StartGroup || wire === WireType.EndGroup) throw new Error('a group');
-    if (!readField(field, reader, wire)) reader.skip(wire, field);
-  }
-  if (reader.pos > reader.len) throw new RangeError('premature end');
-}
-
-function readRepeated(reader: BinaryReader, wire: WireType, readOne: (from: BinaryReader) => void): void {
-  if (wire !== WireType.LengthDelimited) {
-    readOne(reader);
-    return;
-  }
-  const packed = new BinaryReader(reader.bytes());
-  while (packed.pos < packed.len) readOne(packed);
-  if (packed.pos > packed.len) throw new RangeError('premature end');
-}
-
-/** A run of fixed-width numbers as a view: packed, or the single one of the older spelling. */
-function readFixed(reader: BinaryReader, wire: WireType, width: number): Uint8Array {
-  const bytes = wire === WireType.LengthDelimited ? reader.bytes() : reader.skip(wire);
-  if (bytes.length % width !== 0) throw new RangeError('a number is cut off');
-  return bytes;
 }

@@ -40,10 +40,10 @@ describe('a graph that cannot be evaluated encrypted', () => {
     ['If', '', /Branches/],
     ['LayerNormalization', '', /BatchNormalization/],
     ['DequantizeLinear', '', /quantized/],
-    ['toString', '', /docs\/formats\.md/],
-    ['FusedMatMul', 'com.microsoft', /docs\/formats\.md/],
-    ['Binarizer', 'ai.onnx.ml', /docs\/formats\.md/],
-    ['Relu', '__proto__', /docs\/formats\.md/],
+    ['toString', '', /docs\/models\.md/],
+    ['FusedMatMul', 'com.microsoft', /docs\/models\.md/],
+    ['Binarizer', 'ai.onnx.ml', /docs\/models\.md/],
+    ['Relu', '__proto__', /docs\/models\.md/],
   ])('names the operator %s of domain "%s" and its node, and gives advice', (operator, domain, hint) => {
     const error = refusal(network([node(operator, ['h'], { domain })]));
     expect(error.code).toBe('model.unsupported');
@@ -105,6 +105,7 @@ describe('a graph that cannot be evaluated encrypted', () => {
     const error = refusal(network(nodes, { initializers }));
     expect(error.message).toMatch(message);
     expect(error.message).toContain('"bad/node"');
+    expect(error.hint).toBeTruthy();
   });
 
   it('is refused when its outputs are two different predictions', () => {

@@ -1,5 +1,5 @@
 import { AppError } from '../../error.ts';
-import type { OnnxTensor } from './proto.ts';
+import type { OnnxTensor } from './proto-tensor.ts';
 
 /** Reads a part of a file beside the model: `location` is relative to it, never leaves its folder. */
 export type ReadExternal = (location: string, offset: number, length: number) => Uint8Array;
@@ -196,11 +196,23 @@ function externalBytes(tensor: OnnxTensor, length: number, readExternal: ReadExt
   if (readExternal === undefined) throw invalid(tensor.name, `lies in another file, ${location}`, hint);
   const bytes = readOr(
     () => readExternal(location, offset, length),
-    (cause) =>
-      new AppError('model.invalid', `Cannot read the tensor ${quoted(tensor.name)} from ${location}.`, { hint, cause }),
+    (cause) => unreadable(tensor.name, { location, hint, cause }),
   );
   if (bytes.length !== length) throw invalid(tensor.name, `is cut off in ${location}`, hint);
   return bytes;
+}
+
+function unreadable(
+  name: string,
+  { location, hint, cause }: { readonly location: string; readonly hint: string; readonly cause: unknown },
+): AppError {
+  if (!(cause instanceof AppError))
+    return new AppError('model.invalid', `Cannot read the tensor ${quoted(name)} from ${location}.`, { hint, cause });
+  const code = cause.code === 'model.unsupported' ? cause.code : 'model.invalid';
+  return new AppError(code, `${cause.message} The tensor ${quoted(name)} lies there.`, {
+    hint: code === 'model.unsupported' ? cause.hint : hint,
+    cause,
+  });
 }
 
 function readOr(read: () => Uint8Array, wrap: (cause: unknown) => AppError): Uint8Array {

@@ -4,8 +4,8 @@ import { comparisonOf, type Comparison, type LeafDraft, type SplitDraft, type Tr
 import { settledSide, type Known } from './known.ts';
 
 /** More than any plan could evaluate; keeps the memory of a hostile or careless file bounded. */
-const maxNodes = 16_000_000;
-const maxLeafValues = 32_000_000;
+export const maxSplits = 2_000_000;
+const maxLeafValues = 16_000_000;
 /** Of one tree whose equality tests are taken apart: every copy of a subtree is an object while it is written. */
 const maxCopied = 250_000;
 
@@ -33,7 +33,7 @@ export function assembleTrees(drafts: Iterable<TreeDraft>, options: AssemblyOpti
     const tree = flatten(draft, options, equalities);
     nodes += tree.feature.length;
     leafValues += tree.leafValues.length;
-    if (nodes > maxNodes || leafValues > maxLeafValues) throw tooLarge(draft.name);
+    if (nodes > maxSplits || leafValues > maxLeafValues) throw tooLarge(draft.name);
     trees.push(tree);
   }
   return trees;
@@ -58,6 +58,7 @@ function checkStructure(draft: TreeDraft, options: AssemblyOptions): boolean {
     checkSplit(node, place, options);
     equalities ||= node.test === '==' || node.test === '!=';
     splits += 1;
+    if (splits > maxSplits) throw tooLarge(draft.name);
     open.push(node.no, node.yes);
   }
   if (draft.splits !== undefined && splits !== draft.splits) {
@@ -92,7 +93,7 @@ function invalid(what: string): AppError {
 }
 
 function tooLarge(name: string): AppError {
-  const message = `The ensemble is too large: ${name} exceeds ${String(maxNodes)} splits or ${String(maxLeafValues)} leaf values in all.`;
+  const message = `The ensemble is too large: ${name} exceeds ${String(maxSplits)} splits or ${String(maxLeafValues)} leaf values in all.`;
   return new AppError('model.unsupported', message, { hint: 'Train fewer or shallower trees.' });
 }
 

@@ -31,6 +31,7 @@ export function checkFeatureCount(count: number): number {
     throw new AppError(
       'model.unsupported',
       `The model reads ${String(count)} features; ${String(maxFeatures)} is the most.`,
+      { hint: 'Train it on fewer features.' },
     );
   if (count < 1) throw new AppError('model.invalid', 'The model reads no features.', { hint: 'Save the model again.' });
   return count;

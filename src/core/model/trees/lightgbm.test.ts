@@ -145,6 +145,7 @@ describe('importLightgbm', () => {
     const error = refusal(written({ decision_type: '1', feature_names: 'age town' }));
     expect(error.code).toBe('model.unsupported');
     expect(error.message).toContain('"town"');
+    expect(error.hint).toContain('one-hot');
   });
 
   it.each([
@@ -154,6 +155,7 @@ describe('importLightgbm', () => {
   ])('refuses %s by name', (_, changes, name) => {
     const error = refusal(written(changes));
     expect(error.code).toBe('model.unsupported');
+    expect(error.hint).toBeTruthy();
     expect(error.message).toContain(name);
   });
 

@@ -46,7 +46,9 @@ export function invalidTrees({ node }: TreeEnsembleAttributes, why: string): App
   });
 }
 
+const elsewhere = 'Train the model otherwise; docs/models.md says what can be evaluated encrypted.';
+
 /** The error for a node that cannot be evaluated. */
-export function unsupportedTrees({ node }: TreeEnsembleAttributes, why: string, hint?: string): AppError {
+export function unsupportedTrees({ node }: TreeEnsembleAttributes, why: string, hint = elsewhere): AppError {
   return new AppError('model.unsupported', `The ${node} cannot be used: ${why}.`, { hint });
 }

@@ -1,3 +1,4 @@
+import { maxSplits } from './assemble.ts';
 import type { NodeDraft, SplitTest, TreeDraft } from './draft.ts';
 import {
   invalidTrees,
@@ -171,6 +172,12 @@ function leafPosition(
  */
 export function modernNodes(attributes: TreeEnsembleAttributes): OnnxNodes {
   const modes = optionalNumbers(attributes, 'nodes_modes') ?? [];
+  if (modes.length > maxSplits)
+    throw unsupportedTrees(
+      attributes,
+      `it has more than ${String(maxSplits / 1e6)} million splits`,
+      'Train fewer or shallower trees.',
+    );
   const list = (name: string) => numbersOf(attributes, name, modes.length);
   const sides = [
     { leaf: list('nodes_trueleafs'), child: list('nodes_truenodeids') },

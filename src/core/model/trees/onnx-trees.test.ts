@@ -310,6 +310,7 @@ describe('importOnnxTrees', () => {
   ])('refuses %s by name', (_, attributes, name) => {
     const error = refusal(attributes);
     expect(error.code).toBe('model.unsupported');
+    expect(error.hint).toBeTruthy();
     expect(error.message).toContain(name);
     expect(error.message).toContain('node "trees"');
   });

@@ -201,6 +201,7 @@ describe('importXgboost', () => {
     const error = refusal(change);
     expect(error.code).toBe('model.unsupported');
     expect(error.message).toContain('"town"');
+    expect(error.hint).toContain('one-hot');
   });
 
   const objective =
@@ -223,6 +224,7 @@ describe('importXgboost', () => {
   ])('refuses %s by name', (_, change, name) => {
     const error = refusal(change);
     expect(error.code).toBe('model.unsupported');
+    expect(error.hint).toBeTruthy();
     expect(error.message).toContain(name);
   });
 
