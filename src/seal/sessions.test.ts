@@ -1,22 +1,15 @@
-import { randomBytes, createHash } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { countHandles } from '../../test/live-handles.ts';
-import { encodeContainer } from '../core/artifact/container.ts';
-import type { ClientDeployment, ServerDeployment } from '../core/artifact/deployment.ts';
-import { readArtifact } from '../core/artifact/headers.ts';
-import { evaluationKeysId, queryDigest } from '../core/artifact/ids.ts';
+import { sidesOf, through } from '../../test/sides.ts';
 import type { Model } from '../core/model/ir.ts';
 import { clearScores } from '../core/model/score.ts';
 import { fromDense } from '../core/model/sparse.ts';
 import { planModel, type PlannedDeployment } from '../core/plan/plan-model.ts';
 import { weylWords } from '../core/plan/ranges.ts';
-import { generateKeys } from './client/key-generation.ts';
-import { openSecretSession, type KeySetSecrets } from './client/secret-session.ts';
+import { openSecretSession } from './client/secret-session.ts';
 import { loadSeal, type Seal } from './library.ts';
 import { openServerSession } from './server/server-session.ts';
 
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-const deployment = 'e'.repeat(64);
 let seal: Seal;
 
 beforeAll(async () => {
@@ -63,72 +56,6 @@ function linearModel(inputs: number, outputs: number): Model {
   };
 }
 
-interface Sides {
-  readonly client: ClientDeployment;
-  readonly server: ServerDeployment;
-  readonly secrets: KeySetSecrets;
-  readonly evaluationKeys: Uint8Array;
-}
-
-function sidesOf(planned: PlannedDeployment): Sides {
-  const digests = { client: '', server: '' };
-  const generated = planned.client.plans.map((plan) => generateKeys(seal, plan.parameters, plan.evaluationKeys));
-  const sections = generated.flatMap((keys) =>
-    keys.evaluationKeys.map((section) => ({ ...section, sha256: sha256(section.bytes) })),
-  );
-  const key = evaluationKeysId(sections, sha256);
-  return {
-    client: {
-      id: deployment,
-      digests,
-      document: planned.client,
-      canaries: planned.canaries,
-      canaryScores: planned.canaryScores,
-    },
-    server: { id: deployment, digests, document: planned.server, tensors: planned.tensors },
-    secrets: {
-      key,
-      secretKeys: new Map(generated.map((keys) => [keys.parameters, keys.secretKey])),
-      canarySecret: randomBytes(32),
-    },
-    evaluationKeys: encodeContainer(
-      { format: 'sealpoint.evaluation-keys', version: 1, deployment, key },
-      sections,
-      sha256,
-    ),
-  };
-}
-
-/** What travels between both sides, and nothing else. */
-function through(sides: Sides, sessions: Sessions, features: Float64Array): Float64Array {
-  const records = features.length / sides.client.document.ranges.center.length;
-  const { mode } = sides.client.document.plans[0] ?? { mode: 'latency' };
-  const { query, digest } = sessions.secret.encryptQuery(
-    { mode, job: 'f'.repeat(32), index: 0, records },
-    features,
-    {},
-  );
-  const { header, sections } = readArtifact('sealpoint.query', query, 'q');
-  const blocks = header.sections.map((entry, index) => ({
-    name: entry.name,
-    ...sessions.server.evaluateBlock({
-      mode,
-      entry,
-      bytes: sections[index] ?? new Uint8Array(0),
-      key: header.key,
-      evaluationKeys: sides.evaluationKeys,
-    }),
-  }));
-  const { format: _format, evaluationKeys: _uri, ...ids } = header;
-  const result = { ...ids, format: 'sealpoint.result', query: queryDigest(header.sections, sha256), seconds: 0 };
-  return sessions.secret.decryptResult(encodeContainer(result, blocks, sha256), { file: 'r', digest }).scores;
-}
-
-interface Sessions {
-  readonly secret: ReturnType<typeof openSecretSession>;
-  readonly server: ReturnType<typeof openServerSession>;
-}
-
 function planned(model: Model, mode: 'latency' | 'throughput'): PlannedDeployment {
   const random = weylWords(9);
   const inputs = model.preprocessing.columns.length;
@@ -155,7 +82,7 @@ describe.each([
   it('scores encrypted rows as in the clear, within the plan’s error bound', () => {
     const model = linearModel(inputs, outputs);
     const plan = planned(model, mode);
-    const sides = sidesOf(plan);
+    const sides = sidesOf(seal, plan);
     using secret = openSecretSession(seal, sides.client, sides.secrets);
     using server = openServerSession(seal, sides.server);
     const records = Math.min(5, plan.client.plans[0]?.blockRecords ?? 1) - (inputs > 1000 ? 4 : 0);
@@ -163,7 +90,7 @@ describe.each([
     const features = Float64Array.from({ length: Math.max(1, records) * inputs }, () => 2 * (random() / 2 ** 31 - 1));
     const count = features.length / inputs;
     const clear = clearScores(model.body, features, count);
-    const scores = through(sides, { secret, server }, features);
+    const scores = through(sides, { secret, server }, { features });
     const bound = plan.client.plans[0]?.errorBound ?? 0;
     for (const [index, score] of clear.entries())
       expect(Math.abs((scores[index] ?? Number.NaN) - score)).toBeLessThanOrEqual(bound);
@@ -182,15 +109,15 @@ describe('SEAL objects', () => {
   });
 
   it.each(['latency', 'throughput'] as const)('do not become more with the number of evaluations, %s', (mode) => {
-    const sides = sidesOf(planned(linearModel(64, 10), mode));
+    const sides = sidesOf(seal, planned(linearModel(64, 10), mode));
     using handles = countHandles(seal);
     {
       using secret = openSecretSession(seal, sides.client, sides.secrets);
       using server = openServerSession(seal, sides.server);
       const features = new Float64Array(64).fill(0.5);
-      through(sides, { secret, server }, features);
+      through(sides, { secret, server }, { features });
       const warm = handles.count;
-      for (let times = 0; times < 10; times += 1) through(sides, { secret, server }, features);
+      for (let times = 0; times < 10; times += 1) through(sides, { secret, server }, { features });
       expect(handles.count).toBe(warm);
     }
     expect(handles.count).toBe(0);

@@ -50,7 +50,16 @@ export async function compileModel(
   environment.log(
     `compiled ${archives.id}: client.zip ${String(bytes.client)} bytes, server.zip ${String(bytes.server)} bytes`,
   );
-  return { deployment: archives.id, path, backend: 'seal', plans, reveals, bytes };
+  const warnings = planned.refused.map(({ mode, reason }) => `There is no plan for ${mode}. ${reason}`);
+  return {
+    deployment: archives.id,
+    path,
+    backend: 'seal',
+    plans,
+    reveals,
+    bytes,
+    ...(warnings.length === 0 ? {} : { warnings }),
+  };
 }
 
 async function prove(

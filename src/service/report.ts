@@ -55,6 +55,7 @@ export function makeReport(parts: ReportParts): object {
       security: { bits: 128, table: 'the stricter of HomomorphicEncryption.org 2018 and eprint 2024/463' },
     })),
     candidates: planned.candidates,
+    refused: planned.refused,
     reveals: parts.reveals,
     machine: {
       processor: cpus()[0]?.model ?? 'unknown',

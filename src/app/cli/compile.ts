@@ -58,7 +58,7 @@ export function registerCompile(program: Command, context: Context): void {
     );
 }
 
-function compileText({ deployment, path, plans, reveals, bytes }: CompileOutcome): string {
+function compileText({ deployment, path, plans, reveals, bytes, warnings = [] }: CompileOutcome): string {
   const headings = [
     'mode',
     'scheme',
@@ -82,7 +82,7 @@ function compileText({ deployment, path, plans, reveals, bytes }: CompileOutcome
     ['security', `${[...new Set(plans.map((plan) => String(plan.securityBits)))].join(', ')} bits`],
   ]);
   const told = ['client.zip tells:', ...reveals.map((what) => `  ${what}`)].join('\n');
-  return [facts, tableText(headings, plans.map(planRow)), told].join('\n\n');
+  return [facts, tableText(headings, plans.map(planRow)), ...warnings, told].join('\n\n');
 }
 
 function planRow(plan: PlanOutcome): string[] {

@@ -37,6 +37,8 @@ export const compileOutcome = z.strictObject({
   plans: z.array(planOutcome),
   reveals: z.array(z.string()),
   bytes: z.strictObject({ client: count, server: count }),
+  /** Say, a mode of `auto` that the model is too deep for. */
+  warnings: z.array(z.string()).exactOptional(),
 });
 export type CompileOutcome = z.infer<typeof compileOutcome>;
 

@@ -52,7 +52,15 @@ export interface PlannedMode {
   readonly twin: (features: Float64Array, rows: number) => Float64Array;
 }
 
+/** A wanted mode that has no plan, and why. */
+export interface RefusedMode {
+  readonly mode: PlanMode;
+  readonly reason: string;
+}
+
 export interface PlannedBody {
   readonly plans: readonly PlannedMode[];
   readonly candidates: readonly CandidateReport[];
+  /** Modes left out, where others were wanted too and have plans. */
+  readonly refused?: readonly RefusedMode[];
 }

@@ -1,7 +1,8 @@
 import type { PlanMode } from '../artifact/outcomes.ts';
 import { AppError } from '../error.ts';
 import type { AffineChain } from '../model/ir.ts';
-import type { BodyRequest, PlannedMode } from './body-planner.ts';
+import type { BodyRequest, CandidateReport, PlannedMode } from './body-planner.ts';
+import type { ModePlan } from './each-mode.ts';
 import { galoisSteps, layOut, scheduleOf, workOf, type FeaturesLayer, type FeaturesLayout } from './features-layers.ts';
 import {
   errorGains,
@@ -14,6 +15,7 @@ import {
 import { scaleUnits } from './features-network.ts';
 import type { FeaturesLayerRef } from './features-plan.ts';
 import { zeroSlotDeviation } from './levels.ts';
+import { evaluatorMemory } from './memory.ts';
 import { joined, someRows, writeLayer, type PreparedNetwork } from './prepared-network.ts';
 import { polynomialScores } from './network.ts';
 import { dataModulusBits, type PolyModulusDegree } from './parameters.ts';
@@ -34,21 +36,19 @@ interface FeaturesCandidate {
   readonly rotations: readonly number[];
   readonly galoisSteps: readonly number[];
   readonly estimate: { readonly blockSeconds: number; readonly queryBytes: number; readonly resultBytes: number };
+  readonly memoryBytes: number;
 }
 
 /**
  * One record of a network in one ciphertext: matrices by generalized diagonals in CKKS.
  * @throws {AppError} plan.impossible naming the layer and the budget
  */
-export function planFeatures(
-  request: BodyRequest<AffineChain>,
-  prepared: PreparedNetwork,
-  mode: PlanMode,
-): PlannedMode {
+export function planFeatures(request: BodyRequest<AffineChain>, prepared: PreparedNetwork, mode: PlanMode): ModePlan {
   const { fitted, calibration, canaries, tolerance } = prepared;
   const rows = joined(calibration, canaries);
   const network = scaleUnits(fitted.network, rows);
-  const candidate = cheapest(candidates(network, prepared), network);
+  const considered = [...candidates(network, prepared)];
+  const candidate = cheapest(considered, network);
   const { layout, levels, rotations, estimate } = candidate;
   const flood = tolerance / 4;
   const base = {
@@ -65,7 +65,7 @@ export function planFeatures(
   };
   const floodDeviation = (flood / network.step) * levels.resultScale;
   const zero = zeroSlotDeviation({ parameters: levels.parameters, rescale: true });
-  return {
+  const plan: PlannedMode = {
     client: {
       ...base,
       evaluationKeys: { relinearization: true, galoisSteps: [...candidate.galoisSteps] },
@@ -83,6 +83,25 @@ export function planFeatures(
       floodDeviation: floodDeviation < zero ? 0 : floodDeviation,
     },
     twin: (features, count) => polynomialScores(fitted.network, scaleFeatures(features, request.ranges), count),
+  };
+  return { plan, candidates: considered.map((other) => reportOf(other, { mode, network })) };
+}
+
+function reportOf(
+  { levels, estimate, memoryBytes, rotations }: FeaturesCandidate,
+  context: { readonly mode: PlanMode; readonly network: RoundedNetwork },
+): CandidateReport {
+  const copies = rotations.length > 1 ? ` (record sent ${String(rotations.length)} times)` : '';
+  return {
+    mode: context.mode,
+    circuit: 'network-features',
+    parameters: `${levels.parameters.id}${copies}`,
+    predicted: {
+      ...estimate,
+      recordSeconds: estimate.blockSeconds,
+      scoreDeviation: levels.deviation * context.network.step,
+      memoryBytes,
+    },
   };
 }
 
@@ -144,13 +163,17 @@ function* withRotations(layout: FeaturesLayout, levels: FeaturesLevels): Generat
   const babies = [...new Set(scheduleOf(first, [0]).babies.map(({ step }) => step))];
   for (const count of new Set([0, Math.ceil(babies.length / 2), babies.length])) {
     const rotations = [0, ...babies.slice(0, count)];
-    yield {
-      layout,
-      levels,
-      rotations,
-      galoisSteps: galoisSteps(layout, rotations),
-      estimate: estimateFeatures(layout, levels, rotations.length),
-    };
+    const keys = galoisSteps(layout, rotations);
+    const estimate = estimateFeatures(layout, levels, rotations.length);
+    const memoryBytes = evaluatorMemory(levels.parameters, {
+      // Baby steps and giant sums wait side by side.
+      ciphertexts: 2 * babies.length + 4,
+      plaintexts: layout.layers.reduce((sum, layer) => sum + layer.steps.length, 0),
+      // Threads hold keys of their own.
+      switchingKeys: 2 * (keys.length + 1),
+      ...estimate,
+    });
+    yield { layout, levels, rotations, galoisSteps: keys, estimate, memoryBytes };
   }
 }
 

@@ -2,6 +2,7 @@ import type { PlanMode } from '../artifact/outcomes.ts';
 import { AppError } from '../error.ts';
 import type { AffineChain } from '../model/ir.ts';
 import { measureAgreement } from '../table/accuracy.ts';
+import { planEachMode } from './each-mode.ts';
 import { planFeatures } from './features-planner.ts';
 import { fitActivations, type FittedNetwork } from './activations.ts';
 import type { BodyRequest, PlannedBody, PlannedMode } from './body-planner.ts';
@@ -29,10 +30,11 @@ const share = 0.25;
 /** @throws {AppError} plan.impossible, plan.not-proven */
 export function planNetwork(request: BodyRequest<AffineChain>): PlannedBody {
   const prepared = prepare(request);
-  const plans = request.modes.map((mode) =>
-    mode === 'latency' ? planFeatures(request, prepared, mode) : planRecords(request, prepared, mode),
-  );
-  return { plans, candidates: plans.map(({ client }) => candidateOf(client)) };
+  return planEachMode(request.modes, (mode) => {
+    if (mode === 'latency') return planFeatures(request, prepared, mode);
+    const plan = planRecords(request, prepared, mode);
+    return { plan, candidates: [candidateOf(plan.client)] };
+  });
 }
 
 function prepare(request: BodyRequest<AffineChain>): PreparedNetwork {

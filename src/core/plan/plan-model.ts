@@ -4,7 +4,7 @@ import type { Model } from '../model/ir.ts';
 import { clearScores } from '../model/score.ts';
 import { typicalScore } from '../table/accuracy.ts';
 import { planFeatureRanges, type PlannedRanges } from '../table/range.ts';
-import type { BodyRequest, CandidateReport, PlannedBody, PlannedMode } from './body-planner.ts';
+import type { BodyRequest, CandidateReport, PlannedBody, PlannedMode, RefusedMode } from './body-planner.ts';
 import { planNetwork } from './network-planner.ts';
 import { planLinear } from './linear-planner.ts';
 import { syntheticRows } from './ranges.ts';
@@ -35,6 +35,7 @@ export interface PlannedDeployment {
   readonly twins: Readonly<Record<string, PlannedMode['twin']>>;
   readonly ranges: PlannedRanges;
   readonly candidates: readonly CandidateReport[];
+  readonly refused: readonly RefusedMode[];
 }
 
 const canaryPool = 64;
@@ -67,6 +68,7 @@ export function planModel(request: PlanRequest): PlannedDeployment {
     twins: Object.fromEntries(plans.map(({ client, twin }) => [client.mode, twin])),
     ranges,
     candidates: planned.candidates,
+    refused: planned.refused ?? [],
   };
 }
 
