@@ -28,17 +28,59 @@ export function integerCombination(he: HeContext, terms: readonly Term[]): Ciphe
   return total;
 }
 
-/** Bits a digit for the fewest additions. */
+/** What an addition of a term costs, which streams its ciphertext from memory, over one of two sums that are in the cache. */
+const termCost = 2;
+/** Wider digits want more buckets than rows have terms. */
+const widestDigit = 12;
+
+/** Bits a digit for the cheapest sum, counted out. */
 function digitWidth(terms: readonly Term[]): number {
   const largest = terms.reduce((most, { factor }) => Math.max(most, Math.abs(factor)), 1);
   const bits = Math.floor(Math.log2(largest)) + 2;
   let best = { width: 1, cost: Infinity };
-  for (let width = 2; width <= Math.min(bits, 10); width += 1) {
-    const windows = Math.ceil(bits / width);
-    const cost = windows * (terms.length * (1 - 2 ** -width) + Math.min(2 ** width, 3 * terms.length)) + bits;
+  for (let width = 2; width <= Math.min(bits, widestDigit); width += 1) {
+    const cost = costOf(terms, { width, windows: Math.ceil(bits / width) });
     if (cost < best.cost) best = { width, cost };
   }
   return best.width;
+}
+
+function costOf(terms: readonly Term[], shape: { readonly width: number; readonly windows: number }): number {
+  const { width, windows } = shape;
+  const base = 2 ** width;
+  const used = Array.from({ length: windows + 1 }, () => new Uint8Array(base / 2 + 1));
+  let cost = (windows - 1) * width;
+  for (const { factor } of terms) {
+    let rest = Math.abs(factor);
+    for (let place = 0; rest !== 0; place += 1) {
+      const digit = signedDigit(rest, base);
+      rest = (rest - digit) / base;
+      if (digit === 0) continue;
+      cost += termCost;
+      const marks = used[place];
+      if (marks !== undefined) marks[Math.abs(digit)] = 1;
+    }
+  }
+  for (const marks of used) {
+    let below = 0;
+    for (const [digit, mark] of marks.entries()) {
+      if (mark === 0) continue;
+      cost += timesCost(digit - below);
+      below = digit;
+    }
+  }
+  return cost;
+}
+
+/** Additions of {@link addTimes}. */
+function timesCost(times: number): number {
+  return times <= 3 ? times : 2 * Math.log2(times);
+}
+
+/** The lowest digit of a number, in [-base / 2, base / 2). */
+function signedDigit(value: number, base: number): number {
+  const digit = value % base;
+  return digit >= base / 2 ? digit - base : digit;
 }
 
 type Window = Map<number, { readonly ciphertext: Ciphertext; readonly negative: boolean }[]>;
@@ -52,8 +94,7 @@ function digitWindows(terms: readonly Term[], width: number): Window[] {
   for (const { ciphertext, factor } of terms) {
     let rest = Math.abs(factor);
     for (let place = 0; rest !== 0; place += 1) {
-      let digit = rest % base;
-      if (digit >= base / 2) digit -= base;
+      const digit = signedDigit(rest, base);
       rest = (rest - digit) / base;
       if (digit === 0) continue;
       const window = (windows[place] ??= new Map());
