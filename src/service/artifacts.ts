@@ -87,12 +87,12 @@ export async function publishDeployment(
   running: Running,
 ): Promise<PublishOutcome> {
   const profile = await resolveProfile(options.profile, environment);
-  const found = await findDeployment(options.deployment, environment, running);
+  const found = await findDeployment(options, environment, running);
   const { id } = found.client;
   const store = profileStore(profile);
   const files: (readonly [string, string])[] = [];
   if (options.clientOnly !== true) {
-    const folder = await serverFolder(found, environment);
+    const folder = await serverFolder(found, { environment, running });
     files.push(
       [storeKeys.serverZip(id), join(folder, 'server.zip')],
       [storeKeys.report(id), join(folder, 'report.json')],

@@ -19,7 +19,7 @@ export async function createKeySet(
   environment: Environment,
   running: Running,
 ): Promise<KeySetOutcome> {
-  const { client } = await findDeployment(options.deployment, environment, running);
+  const { client } = await findDeployment(options, environment, running);
   return keySetOutcome(await createKeySetFor(client, options.name, { environment, running }));
 }
 

@@ -39,7 +39,8 @@ export async function decryptResults(
       hint: `They want the key set ${first.key.slice(0, 12)}.`,
     });
   }
-  const { client } = await findDeployment(options.deployment ?? first.deployment, environment, running);
+  const reference = { deployment: options.deployment ?? first.deployment };
+  const { client } = await findDeployment(reference, environment, running);
   const output = resolve(options.output ?? 'predictions.csv');
   using keys = await unlock(keySet, environment);
   await using cipher = openCipher(client, keys.secrets, { worker: environment.programs.clientWorker });

@@ -27,7 +27,7 @@ export async function encryptData(
   running: Running,
 ): Promise<FilesOutcome> {
   const started = performance.now();
-  const { client } = await findDeployment(options.deployment, environment, running);
+  const { client } = await findDeployment(options, environment, running);
   const keySet = await requireKeySet(client, options.key, environment);
   const clip = options.clip ?? false;
   const data = await checkData(resolve(options.data), client.document, { clip, running });

@@ -29,10 +29,13 @@ export async function evaluateQueries(
   if (first === undefined)
     throw new AppError('usage.arguments', 'No query was named.', { hint: 'Give one or more .spq files.' });
   const started = performance.now();
-  const found = await findDeployment(options.deployment, environment, running);
+  const found = await findDeployment(options, environment, running);
   const folder = resolve(options.output);
   await makeFolder(folder);
-  const engine = await openEndpointEngine({ deployment: await serverFolder(found, environment) }, environment);
+  const engine = await openEndpointEngine(
+    { deployment: await serverFolder(found, { environment, running }) },
+    environment,
+  );
   try {
     const keys = await readWhole(options.evaluationKeys, running.signal);
     const files: string[] = [];

@@ -3,31 +3,41 @@ import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ClientDeployment } from '../core/artifact/deployment.ts';
 import { storeKeys } from '../core/artifact/layout.ts';
+import type { ArtifactStore } from '../core/artifact/store.ts';
 import { AppError } from '../core/error.ts';
 import { readClientArchive } from './deployment-archives.ts';
 import type { Environment, Running } from './environment.ts';
-import { openStore } from './stores.ts';
+import { storeAround } from './stores.ts';
 
 /** A deployment where it was found. */
 export interface FoundDeployment {
   readonly client: ClientDeployment;
   /** The folder with client.zip and server.zip, if it is a folder; what a local endpoint is started with. */
   readonly folder: string | undefined;
+  /** The store in S3 that it was found in. */
+  readonly store?: ArtifactStore;
+}
+
+export interface DeploymentReference {
+  /**
+   * A folder, a client.zip, a store URI of a deployment, an id (or its beginning) in the local store; undefined: the only deployment in the
+   * local store or, where that is empty, in the current folder.
+   */
+  readonly deployment?: string | undefined;
+  /** Whose rights are tried first where it is an S3 URI. */
+  readonly profile?: string | undefined;
 }
 
 const maxClientZipBytes = 1 << 30;
 
-/**
- * @param reference a folder, a client.zip, a store URI of a deployment, an id (or its beginning) in the local store; undefined: the only
- * deployment in the local store or, where that is empty, in the current folder
- */
+/** @throws {AppError} artifact.*, store.*, usage.ambiguous, usage.arguments */
 export async function findDeployment(
-  reference: string | undefined,
+  { deployment: reference, profile }: DeploymentReference,
   environment: Environment,
   running: Running,
 ): Promise<FoundDeployment> {
   if (reference === undefined) return await onlyDeployment(environment, running);
-  if (reference.startsWith('s3://')) return await fromStore(reference, running);
+  if (reference.startsWith('s3://')) return await fromStore(reference, profile, { environment, running });
   const path = reference.startsWith('file://') ? fileURLToPath(reference) : resolve(reference);
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory() === true) return await fromFolder(path);
@@ -56,7 +66,11 @@ async function fromFolder(folder: string): Promise<FoundDeployment> {
   return { client: await readClientArchive(client, client), folder };
 }
 
-async function fromStore(uri: string, running: Running): Promise<FoundDeployment> {
+async function fromStore(
+  uri: string,
+  profile: string | undefined,
+  { environment, running }: { readonly environment: Environment; readonly running: Running },
+): Promise<FoundDeployment> {
   const match = /^(?<root>.*?)models\/(?<id>[0-9a-f]{64})\/?(?:client\/(?:client\.zip)?)?$/u.exec(uri);
   const { root, id } = match?.groups ?? {};
   if (root === undefined || id === undefined) {
@@ -64,9 +78,9 @@ async function fromStore(uri: string, running: Running): Promise<FoundDeployment
       hint: 'It looks like s3://bucket/prefix/models/<deployment id>',
     });
   }
-  const store = openStore(root);
+  const store = await storeAround(root, profile, environment);
   const bytes = await store.read(storeKeys.clientZip(id), { signal: running.signal, maxBytes: maxClientZipBytes });
-  return { client: await readClientArchive(bytes, uri), folder: undefined };
+  return { client: await readClientArchive(bytes, uri), folder: undefined, store };
 }
 
 async function byId(prefix: string, environment: Environment): Promise<FoundDeployment> {

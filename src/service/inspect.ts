@@ -10,7 +10,7 @@ import { readClientArchive, readServerArchive } from './deployment-archives.ts';
 import type { Environment, Running } from './environment.ts';
 import { readWhole } from './evaluate.ts';
 import { findDeployment } from './find-deployment.ts';
-import { openStore } from './stores.ts';
+import { storeAround } from './stores.ts';
 import { revealsOf } from './reveals.ts';
 
 const maxInspectedBytes = 1 << 30;
@@ -23,25 +23,26 @@ export async function inspectArtifact(
 ): Promise<InspectOutcome> {
   const { target } = options;
   if (target.startsWith('s3://') && /\.(?:spq|spr|spk|zip|json)$/u.test(target))
-    return await inspectBytes(target, await readUri(target, running));
+    return await inspectBytes(target, await readUri(target, environment, running));
   const path = resolve(target);
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile() === true) return await inspectBytes(path, await readWhole(path, running.signal));
   if (found?.isDirectory() === true) return await inspectFolder(path, environment, running);
-  const { client } = await findDeployment(target, environment, running);
+  const { client } = await findDeployment({ deployment: target }, environment, running);
   return clientFacts(client);
 }
 
-async function readUri(uri: string, running: Running): Promise<Uint8Array> {
+async function readUri(uri: string, environment: Environment, running: Running): Promise<Uint8Array> {
   const slash = uri.lastIndexOf('/');
-  return await openStore(uri.slice(0, slash)).read(uri.slice(slash + 1), {
+  const store = await storeAround(uri.slice(0, slash), undefined, environment);
+  return await store.read(uri.slice(slash + 1), {
     signal: running.signal,
     maxBytes: maxInspectedBytes,
   });
 }
 
 async function inspectFolder(path: string, environment: Environment, running: Running): Promise<InspectOutcome> {
-  const { client, folder } = await findDeployment(path, environment, running);
+  const { client, folder } = await findDeployment({ deployment: path }, environment, running);
   const report = await readJson(join(folder ?? path, 'report.json'), running);
   return { ...clientFacts(client), kind: 'deployment', path, ...(report === undefined ? {} : { report }) };
 }

@@ -37,11 +37,16 @@ export async function startLocalEndpoint(
   }
 }
 
-/** deployment: a folder with server.zip; serving: the arguments that say where queries and results lie. */
+/** Where queries, results and keys lie, and how the process reaches them. */
+export interface Serving {
+  readonly args: readonly string[];
+  readonly environmentVariables: Readonly<Record<string, string>>;
+}
+
 interface LocalEndpointOptions {
+  /** A folder with server.zip. */
   readonly deployment: string;
-  readonly serving: readonly string[];
-  readonly environmentVariables?: Readonly<Record<string, string>>;
+  readonly serving: Serving;
 }
 
 interface ServerProcess {
@@ -55,9 +60,10 @@ interface ServerProcess {
 function spawnServer(options: LocalEndpointOptions, token: string, environment: Environment): ServerProcess {
   const program = fileURLToPath(environment.programs.endpoint);
   const listening = ['--host', '127.0.0.1', '--port', '0', '--token-from-env', '--child'];
-  const args = [program, '--deployment', options.deployment, ...listening, ...options.serving];
+  const args = [program, '--deployment', options.deployment, ...listening, ...options.serving.args];
   // In VS Code the running program is Electron, which is Node when told so.
-  const env = { ...process.env, ...options.environmentVariables, SEALPOINT_TOKEN: token, ELECTRON_RUN_AS_NODE: '1' };
+  const { environmentVariables } = options.serving;
+  const env = { ...process.env, ...environmentVariables, SEALPOINT_TOKEN: token, ELECTRON_RUN_AS_NODE: '1' };
   const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
   const errors: string[] = [];
   child.stderr.setEncoding('utf8').on('data', (text: string) => {

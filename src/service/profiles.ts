@@ -46,7 +46,7 @@ export async function addProfile(options: NewProfile, environment: Environment, 
 /** `local` first, then the others in the order they were added. */
 export async function listProfiles(
   _options: object,
-  environment: Environment,
+  environment: Home,
   _running?: Running,
 ): Promise<ProfileListOutcome> {
   return { profiles: [localProfile(environment), ...(await readProfiles(environment))] };

@@ -84,7 +84,7 @@ async function prepare(options: RunOptions, environment: Environment, running: R
   const earlier = options.resume === undefined ? undefined : await readLedger(environment.home, options.resume);
   const chosen = { ...earlier, ...definedOnly(options) };
   const profile = await resolveProfile(chosen.profile, environment);
-  const found = await findDeployment(chosen.deployment, environment, running);
+  const found = await findDeployment(chosen, environment, running);
   const { clip = false, withInput: withInputs = false } = chosen;
   const data = await checkData(resolve(options.data), found.client.document, { clip, running });
   const warnings: string[] = [];

@@ -2,6 +2,8 @@ import { fileURLToPath } from 'node:url';
 import type { ArtifactStore } from '../core/artifact/store.ts';
 import { AppError } from '../core/error.ts';
 import { folderStore } from '../io/folder-store.ts';
+import type { Environment } from './environment.ts';
+import { listProfiles } from './profiles.ts';
 
 /** How to reach S3 where the URI is one; see src/cloud/s3-client.ts for what is taken when they are left out. */
 export interface StoreAccess {
@@ -45,6 +47,23 @@ export function profileStore(profile: {
     region: profile.region,
     endpoint: profile.s3Endpoint,
   });
+}
+
+/**
+ * The store at an absolute URI, reached as the profile is whose own store holds it: the one called `preferred`, else the one with the longest
+ * prefix, else as the AWS configuration of this machine says.
+ */
+export async function storeAround(
+  uri: string,
+  preferred: string | undefined,
+  environment: Pick<Environment, 'home'>,
+): Promise<ArtifactStore> {
+  const { profiles } = await listProfiles({}, environment);
+  const folder = uri.endsWith('/') ? uri : `${uri}/`;
+  const around = profiles.filter(({ store }) => folder.startsWith(store));
+  const [longest] = around.toSorted((a, b) => b.store.length - a.store.length);
+  const owner = around.find(({ name }) => name === preferred) ?? longest;
+  return owner === undefined ? openStore(uri) : profileStore({ ...owner, store: uri });
 }
 
 /** The AWS SDK takes 50 to 90 ms to load: it is loaded by the first call, and never where all stores are folders. */

@@ -103,7 +103,8 @@ async function servedDeployment(
     import('../../service/find-deployment.ts'),
     import('../../service/endpoints.ts'),
   ]);
-  return await serverFolder(await findDeployment(reference, environment, running), environment);
+  const found = await findDeployment({ deployment: reference }, environment, running);
+  return await serverFolder(found, { environment, running });
 }
 
 /** The child's first line on stdout is `{"listening": port}`; its own failure goes to stderr. */
