@@ -1,3 +1,6 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseServeArguments } from './arguments.ts';
 
@@ -19,6 +22,19 @@ describe('the arguments of serve', () => {
       host: '0.0.0.0',
       port: 9090,
     });
+  });
+
+  it('takes the model of SageMaker where none is named', async () => {
+    const base = await mkdtemp(join(tmpdir(), 'sealpoint-opt-ml-'));
+    try {
+      const environment = { SAGEMAKER_BASE_DIR: base };
+      expect(() => parseServeArguments([], environment)).toThrow('--deployment');
+      await mkdir(join(base, 'model'));
+      expect(parseServeArguments([], environment).deployment).toBe(join(base, 'model'));
+      expect(parseServeArguments(given, environment).deployment).toBe('d');
+    } finally {
+      await rm(base, { recursive: true });
+    }
   });
 
   it('lets arguments win over SageMaker', () => {

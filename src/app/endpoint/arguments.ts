@@ -1,6 +1,6 @@
-import { statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { AppError } from '../../core/error.ts';
+import { listeningHost, sageMakerContainer } from '../sagemaker.ts';
 
 /** What `sealpoint serve` was asked for. */
 export interface ServeArguments {
@@ -9,7 +9,6 @@ export interface ServeArguments {
   readonly port: number;
   readonly root: string | undefined;
   readonly store: string | undefined;
-  readonly profile: string | undefined;
   readonly threads: number | undefined;
   readonly token: string | undefined;
   /** End when stdin closes: the parent is gone then, however it went. */
@@ -17,7 +16,6 @@ export interface ServeArguments {
 }
 
 export const tokenVariable = 'SEALPOINT_TOKEN';
-const sageMakerModel = '/opt/ml/model';
 const defaultPort = 8080;
 const options = {
   deployment: { type: 'string' },
@@ -25,27 +23,24 @@ const options = {
   port: { type: 'string' },
   root: { type: 'string' },
   store: { type: 'string' },
-  profile: { type: 'string' },
   threads: { type: 'string' },
   'token-from-env': { type: 'boolean', default: false },
   child: { type: 'boolean', default: false },
 } as const;
 
 /**
- * Arguments first, then SageMaker's contract: SAGEMAKER_BIND_TO_PORT names the port and means that all interfaces are wanted, and the
- * model lies in /opt/ml/model.
+ * Arguments first, then what SageMaker tells its containers.
  * @throws {AppError} usage.arguments
  */
 export function parseServeArguments(args: readonly string[], environment: NodeJS.ProcessEnv): ServeArguments {
   const values = parsed(args);
-  const bindPort = environment['SAGEMAKER_BIND_TO_PORT'];
+  const container = sageMakerContainer(environment);
   return {
-    deployment: values.deployment ?? sageMakerDeployment(),
-    host: values.host ?? (bindPort === undefined ? '127.0.0.1' : '0.0.0.0'),
-    port: wholeNumber('--port', values.port ?? bindPort ?? String(defaultPort), { least: 0, most: 65_535 }),
+    deployment: values.deployment ?? container.model ?? missingDeployment(),
+    host: values.host ?? listeningHost(container),
+    port: wholeNumber('--port', values.port ?? container.port ?? String(defaultPort), { least: 0, most: 65_535 }),
     root: values.root,
     store: values.store,
-    profile: values.profile,
     threads:
       values.threads === undefined ? undefined : wholeNumber('--threads', values.threads, { least: 1, most: 256 }),
     token: values['token-from-env'] ? tokenFrom(environment) : undefined,
@@ -69,10 +64,9 @@ function parsed(args: readonly string[]): ReturnType<typeof parseArgs<{ options:
   }
 }
 
-function sageMakerDeployment(): string {
-  if (statSync(sageMakerModel, { throwIfNoEntry: false })?.isDirectory() === true) return sageMakerModel;
+function missingDeployment(): never {
   throw new AppError('usage.arguments', "serve needs --deployment: a deployment's folder or its server.zip.", {
-    hint: `Without it, ${sageMakerModel} is served where it exists.`,
+    hint: 'Without it, /opt/ml/model is served where it exists.',
   });
 }
 

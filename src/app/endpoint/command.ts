@@ -44,8 +44,8 @@ export async function serve({ args, programs, openEngine = openEndpointEngine }:
 }
 
 async function run(given: ServeArguments, engine: EndpointEngine, stopped: Promise<'drain' | 'abort'>): Promise<void> {
-  const { root, store, profile, host, port, token } = given;
-  const sources = createSources({ root, store, openStore: (uri) => openStore(uri, { profile }) });
+  const { root, store, host, port, token } = given;
+  const sources = createSources({ root, store, openStore: (uri) => openStore(uri) });
   const endpoint: RunningEndpoint = await startEndpoint({ engine, sources, host, port, token, log });
   process.stdout.write(`${JSON.stringify({ listening: endpoint.port })}\n`);
   log(JSON.stringify({ time: new Date().toISOString(), deployment: engine.deployment, host, port: endpoint.port }));
