@@ -17,7 +17,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/{contract,e2e,repository,run}/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'test/{attacks,contract,e2e,repository,run}/**/*.test.ts'],
           ...patience,
           env,
         },

@@ -1,0 +1,98 @@
+import { expect, it } from 'vitest';
+import type { AffineChain } from '../../src/core/model/ir.ts';
+import { clearScores } from '../../src/core/model/score.ts';
+import { fromDense } from '../../src/core/model/sparse.ts';
+import { planNetwork } from '../../src/core/plan/network-planner.ts';
+import { syntheticRows, weylWords } from '../../src/core/plan/ranges.ts';
+import { tensorWriter } from '../../src/core/plan/tensors.ts';
+import { typicalScore } from '../../src/core/table/accuracy.ts';
+import { plannedRanges } from '../../src/core/table/range.ts';
+import { recordsCodec } from '../../src/seal/client/records-codec.ts';
+import { makeContext } from '../../src/seal/context.ts';
+import { loadSeal } from '../../src/seal/library.ts';
+import { networkRecordsCircuit } from '../../src/seal/server/network-records-circuit.ts';
+import { phaseReader, tStatistics } from '../raw-phase.ts';
+
+const [inputs, rows, results] = [4, 60, 100];
+
+function planned() {
+  const random = weylWords(5);
+  const uniform = (count: number): Float64Array => Float64Array.from({ length: count }, () => random() / 2 ** 31 - 1);
+  const affine = (height: number, width: number, name: string) =>
+    ({
+      kind: 'affine',
+      name,
+      matrix: fromDense(uniform(height * width), height, width),
+      bias: uniform(height),
+    }) as const;
+  const activation = { kind: 'polynomial', coefficients: [0, 0, 1] } as const;
+  const layers = [
+    affine(8, inputs, 'first'),
+    { kind: 'activation', name: 'square', activation } as const,
+    affine(1, 8, 'last'),
+  ];
+  const body: AffineChain = { kind: 'affine-chain', inputs, outputs: 1, layers };
+  const calibration = uniform(rows * inputs);
+  const ranges = plannedRanges(calibration, rows, inputs);
+  const scores = clearScores(body, calibration, rows);
+  const tensors = tensorWriter();
+  const [plan] = planNetwork({
+    body,
+    task: { kind: 'regression', link: { kind: 'identity' } },
+    features: [],
+    ranges,
+    calibration,
+    rows,
+    scores,
+    scoreScale: typicalScore(scores, rows),
+    modes: ['throughput'],
+    reveal: 'nothing',
+    maxError: 1e-3,
+    minAgreement: 0,
+    canaries: syntheticRows(64, ranges, 1),
+    tensors,
+  }).plans;
+  if (plan?.client.circuit !== 'network-records' || plan.server.circuit !== 'network-records')
+    throw new Error('no plan');
+  return { client: plan.client, server: plan.server, ranges, tensors: tensors.all() };
+}
+
+/**
+ * The key's owner knows the noise of its queries; that of a result is, to first order, the gradient of the score at the record times it. What
+ * is added to results is bounded by the tolerance, so that the gradient shows, and so do, in time, a network's weights: SECURITY.md promises
+ * nothing here. Should this fail because results are flooded better, promise more.
+ */
+it('a hundred results of a network with one slot a record tell the gradient at the record', async () => {
+  const seal = await loadSeal();
+  const { client, server, ranges, tensors } = planned();
+  using he = makeContext(seal, client.parameters);
+  using owned = new DisposableStack();
+  const generator = owned.use(new seal.KeyGenerator(he.context));
+  const secretKey = owned.use(generator.secretKey());
+  const publicKey = owned.use(generator.createPublicKey());
+  const encryptor = owned.use(new seal.Encryptor(he.context, publicKey, secretKey));
+  const decryptor = owned.use(new seal.Decryptor(he.context, secretKey));
+  const codec = owned.use(recordsCodec(he, client, { encryptor, decryptor, ranges }));
+  const circuit = owned.use(
+    networkRecordsCircuit(he, server, ({ offset, length }) => tensors.subarray(offset, offset + length)),
+  );
+  const reader = phaseReader(he, secretKey);
+  const keys = { encryptor, relinearizationKeys: undefined, galoisKeys: undefined, [Symbol.dispose]: () => undefined };
+  const read = (bytes: Uint8Array): Float64Array => {
+    using ciphertext = new seal.Ciphertext();
+    ciphertext.loadFromArray(he.context, bytes);
+    return reader.read(ciphertext);
+  };
+  // All records alike, so that messages are constant polynomials and every other coefficient is noise.
+  const block = new Float64Array(client.blockRecords * inputs).fill(0.3);
+  const observations: number[][] = [];
+  for (let result = 0; result < results; result += 1) {
+    const query = codec.encrypt(block);
+    const noises = query.map(read);
+    const phase = read(circuit.evaluate(query, keys)[0] ?? new Uint8Array(0));
+    for (let place = 1; place < phase.length; place += 1)
+      observations.push([...noises.map((noise) => noise[place] ?? 0), phase[place] ?? 0]);
+  }
+  const found = tStatistics(observations, inputs);
+  expect(Math.max(...found.map(Math.abs))).toBeGreaterThan(5);
+});

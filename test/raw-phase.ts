@@ -1,0 +1,131 @@
+import type { Ciphertext, SecretKey } from 'node-seal';
+import { chainPrimes } from '../src/core/plan/moduli.ts';
+import type { HeContext } from '../src/seal/context.ts';
+
+/** What whoever holds the secret key can read of a ciphertext: c0 + c1 s + c2 s², message and noise together. */
+export interface PhaseReader {
+  /** @returns N coefficients, centred, in double precision */
+  read(ciphertext: Ciphertext): Float64Array;
+}
+
+/** Ciphertexts and keys are stored as u64 words, NTT values a prime after the other (Longa and Naehrig, CANS 2016: bit-reversed order). */
+export function phaseReader(he: HeContext, secretKey: SecretKey): PhaseReader {
+  const degree = he.parameters.polyModulusDegree;
+  const primes = chainPrimes(he.parameters);
+  const none = he.seal.ComprModeType.none;
+  const secret = lastWords(secretKey.saveToArray(none) as Uint8Array, degree * primes.length);
+  const inverses = primes.map((prime) => inverseTransform(prime, degree));
+  return {
+    read: (ciphertext) => {
+      const count = ciphertext.coeffModulusSize();
+      const size = ciphertext.size();
+      const words = lastWords(ciphertext.saveToArray(none) as Uint8Array, size * count * degree);
+      const residues = primes.slice(0, count).map((prime, index) => {
+        const values = Array.from({ length: degree }, (_, place) => {
+          const s = secret[index * degree + place] ?? 0n;
+          let sum = 0n;
+          for (let part = size - 1; part >= 0; part -= 1)
+            sum = (sum * s + (words[(part * count + index) * degree + place] ?? 0n)) % prime;
+          return sum;
+        });
+        return inverses[index]?.(values) ?? values;
+      });
+      return composed(residues, primes.slice(0, count));
+    },
+  };
+}
+
+function lastWords(bytes: Uint8Array, count: number): BigUint64Array {
+  return new BigUint64Array(bytes.slice(bytes.length - 8 * count).buffer);
+}
+
+function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
+  let [result, square] = [1n, base % modulus];
+  for (let rest = exponent; rest > 0n; rest >>= 1n) {
+    if (rest & 1n) result = (result * square) % modulus;
+    square = (square * square) % modulus;
+  }
+  return result;
+}
+
+function reversed(index: number, bits: number): number {
+  let result = 0;
+  for (let bit = 0; bit < bits; bit += 1) result |= ((index >> bit) & 1) << (bits - 1 - bit);
+  return result;
+}
+
+/** The smallest primitive root of order 2N, which SEAL takes. */
+function smallestRoot(prime: bigint, degree: number): bigint {
+  const order = 2n * BigInt(degree);
+  let base = 2n;
+  while (power(base, (prime - 1n) / 2n, prime) === 1n) base += 1n;
+  const root = power(base, (prime - 1n) / order, prime);
+  const square = (root * root) % prime;
+  let [smallest, current] = [root, root];
+  for (let turn = 0; turn < degree; turn += 1) {
+    if (current < smallest) smallest = current;
+    current = (current * square) % prime;
+  }
+  return smallest;
+}
+
+function inverseTransform(prime: bigint, degree: number): (values: bigint[]) => bigint[] {
+  const bits = Math.log2(degree);
+  const inverse = power(smallestRoot(prime, degree), prime - 2n, prime);
+  const powers: bigint[] = [1n];
+  for (let index = 1; index < degree; index += 1) powers.push(((powers[index - 1] ?? 0n) * inverse) % prime);
+  const factors = Array.from({ length: degree }, (_, index) => powers[reversed(index, bits)] ?? 0n);
+  const scale = power(BigInt(degree), prime - 2n, prime);
+  return (values) => {
+    for (let half = degree / 2, width = 1; half >= 1; half /= 2, width *= 2) {
+      for (let group = 0; group < half; group += 1) {
+        const factor = factors[half + group] ?? 0n;
+        for (let place = 2 * group * width; place < (2 * group + 1) * width; place += 1) {
+          const [a, b] = [values[place] ?? 0n, values[place + width] ?? 0n];
+          values[place] = (a + b) % prime;
+          values[place + width] = ((a - b + prime) * factor) % prime;
+        }
+      }
+    }
+    return values.map((value) => (value * scale) % prime);
+  };
+}
+
+/** Chinese remainders, centred. */
+function composed(residues: readonly (readonly bigint[])[], primes: readonly bigint[]): Float64Array {
+  const modulus = primes.reduce((product, prime) => product * prime, 1n);
+  const weights = primes.map((prime) => {
+    const others = modulus / prime;
+    return others * power(others, prime - 2n, prime);
+  });
+  return Float64Array.from(residues[0] ?? [], (_, place) => {
+    let sum = 0n;
+    for (const [index, residue] of residues.entries()) sum += (residue[place] ?? 0n) * (weights[index] ?? 0n);
+    const value = sum % modulus;
+    return Number(value > modulus / 2n ? value - modulus : value);
+  });
+}
+
+/**
+ * Ordinary least squares of many observations on a few regressors.
+ * @param rows regressors of each observation, then the observation itself
+ * @returns for each regressor its estimate over its standard error: beyond 5 in size it is no chance
+ */
+export function tStatistics(rows: Iterable<readonly number[]>, regressors: number): number[] {
+  const normal = Array.from({ length: regressors + 1 }, () => new Float64Array(regressors + 1));
+  let count = 0;
+  for (const row of rows) {
+    count += 1;
+    for (let a = 0; a <= regressors; a += 1) {
+      const line = normal[a];
+      if (line === undefined) continue;
+      for (let b = 0; b <= regressors; b += 1) line[b] = (line[b] ?? 0) + (row[a] ?? 0) * (row[b] ?? 0);
+    }
+  }
+  const entry = (a: number, b: number): number => normal[a]?.[b] ?? 0;
+  // Regressors are independent by construction (noises of different encryptions), so that each is estimated by itself.
+  const estimates = Array.from({ length: regressors }, (_, a) => entry(a, regressors) / entry(a, a));
+  const explained = estimates.reduce((sum, estimate, a) => sum + estimate * entry(a, regressors), 0);
+  const residual = Math.max(0, entry(regressors, regressors) - explained) / (count - regressors);
+  return estimates.map((estimate, a) => estimate / Math.sqrt(residual / entry(a, a)));
+}
