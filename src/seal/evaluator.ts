@@ -21,6 +21,7 @@ export type LoadEvaluationKeys = (keyId: string, signal: AbortSignal) => Promise
 /** Evaluates queries of one deployment over a pool of threads; the calling thread never computes. */
 export interface Evaluator extends AsyncDisposable {
   readonly deployment: string;
+  readonly threads: number;
   evaluate(query: Uint8Array, loadKeys: LoadEvaluationKeys, signal: AbortSignal): Promise<Evaluation>;
 }
 
@@ -41,6 +42,7 @@ export function openEvaluator(
   prepareSplitPlans(pool, deployment);
   return {
     deployment: deployment.id,
+    threads: pool.threads,
     evaluate: async (query, loadKeys, signal) => {
       const { header, sections } = readArtifact('sealpoint.query', query, 'query');
       const plan = checkQuery(header, deployment);

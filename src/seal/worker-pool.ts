@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker, parentPort } from 'node:worker_threads';
 import { AppError, type ErrorCode, type ErrorOptions } from '../core/error.ts';
+import { mostThreads } from '../core/plan/instances.ts';
 
 /** Kinds of tasks with what they take and give; both must be structured-cloneable. */
 export type TaskTypes = Record<string, { readonly input: unknown; readonly output: unknown }>;
@@ -54,9 +55,9 @@ interface Lane {
   job: Job | undefined;
 }
 
-/** As many as the machine can run at once, the main thread only waiting; more than eight share memory bandwidth in vain. */
+/** As many as the machine can run at once, the main thread only waiting. */
 function usefulThreads(): number {
-  return Math.max(1, Math.min(8, availableParallelism()));
+  return Math.max(1, Math.min(mostThreads, availableParallelism()));
 }
 
 interface Pool {

@@ -1,9 +1,11 @@
 import { basename, dirname, join, resolve } from 'node:path';
-import type { CompileOutcome, PlanMode } from '../core/artifact/outcomes.ts';
+import type { CompileOutcome, PlanMode, PlanOutcome } from '../core/artifact/outcomes.ts';
+import type { ReportDocument } from '../core/artifact/report.ts';
 import { planModel, type PlannedDeployment } from '../core/plan/plan-model.ts';
 import { readCalibrated, readTruth, type Calibrated } from './calibrated.ts';
 import { packDeployment, type DeploymentArchives } from './deployment-archives.ts';
 import type { Environment, Running } from './environment.ts';
+import { estimateInstances } from './instances.ts';
 import { provePlans, type Proof } from './prove.ts';
 import type { ReadModelOptions } from './read-model.ts';
 import { makeReport } from './report.ts';
@@ -19,6 +21,8 @@ export interface CompileOptions extends ReadModelOptions {
   readonly reveal: 'nothing' | 'thresholds';
   readonly maxError: number;
   readonly minAgreement: number;
+  /** Also say what was weighed, and what it would take elsewhere. */
+  readonly explain?: boolean;
 }
 
 /**
@@ -42,24 +46,35 @@ export async function compileModel(
   const archives = packDeployment(planned);
   const truth = await readTruth(options.labels, calibrated, running);
   const proofs = await prove(options, { calibrated, planned, archives }, { environment, running });
-  const plans = proofs.map((proof) => proof.plan);
   const reveals = revealsOf(planned.client);
   const report = makeReport({ options, calibrated, planned, deployment: archives.id, proofs, truth, reveals });
   running.onProgress({ stage: 'Writing the deployment' });
   const bytes = await writeDeployment(path, { archives, report, home: environment.home }, running.signal);
+  const { model, plaintext, plans, candidates } = report;
+  const instances = estimateInstances(proofs);
   environment.log(
     `compiled ${archives.id}: client.zip ${String(bytes.client)} bytes, server.zip ${String(bytes.server)} bytes`,
   );
   const warnings = planned.refused.map(({ mode, reason }) => `There is no plan for ${mode}. ${reason}`);
-  return {
+  const outcome = {
     deployment: archives.id,
     path,
     backend: 'seal',
-    plans,
+    plans: plans.map(withoutReport),
     reveals,
     bytes,
     ...(warnings.length === 0 ? {} : { warnings }),
-  };
+  } as const;
+  return { ...outcome, model, plaintext, ...(options.explain === true ? { candidates, instances } : {}) };
+}
+
+/** What only report.json tells of a plan. */
+function withoutReport({
+  canariesVerified: _,
+  security: _security,
+  ...plan
+}: ReportDocument['plans'][number]): PlanOutcome {
+  return plan;
 }
 
 async function prove(

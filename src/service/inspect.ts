@@ -5,6 +5,7 @@ import type { ClientDeployment, ServerDeployment } from '../core/artifact/deploy
 import { readArtifact } from '../core/artifact/headers.ts';
 import type { InspectOutcome } from '../core/artifact/outcomes.ts';
 import { AppError } from '../core/error.ts';
+import { securityOf } from '../core/plan/parameters.ts';
 import { packingOf, queryCapacity } from '../core/plan/plan.ts';
 import { readClientArchive, readServerArchive } from './deployment-archives.ts';
 import type { Environment, Running } from './environment.ts';
@@ -100,6 +101,7 @@ function clientFacts(client: ClientDeployment): InspectOutcome {
       packing: packingOf(plan),
       parameters: plan.parameters,
       securityBits: 128,
+      security: securityOf(plan.parameters),
       capacity: queryCapacity(plan),
       errorBound: plan.errorBound,
       bytes: {
@@ -121,6 +123,7 @@ function serverFacts(server: ServerDeployment): InspectOutcome {
       circuit,
       parameters,
       securityBits: 128,
+      security: securityOf(parameters),
     })),
     reveals: ['the model: server.zip is for whoever evaluates it, and for nobody else'],
   };

@@ -22,6 +22,7 @@ const timedQueries = 5;
 const timedMs = 5000;
 
 export interface TimedQuery {
+  readonly records: number;
   readonly queryBytes: number;
   readonly resultBytes: number;
   readonly encrypt: number;
@@ -123,6 +124,7 @@ export async function timeQuery(plan: ClientPlan, allFeatures: Float64Array, ben
   while (runs.length < timedQueries && performance.now() < until);
   const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? 0;
   return {
+    records,
     queryBytes: median(runs.map((run) => run.query.query.length)),
     resultBytes: median(runs.map((run) => run.evaluation.result.length)),
     encrypt: median(runs.map((run) => run.query.seconds)),

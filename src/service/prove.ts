@@ -3,7 +3,7 @@ import type { PlanOutcome } from '../core/artifact/outcomes.ts';
 import { AppError } from '../core/error.ts';
 import { clearScores } from '../core/model/score.ts';
 import type { Model } from '../core/model/ir.ts';
-import { isOneRecord, packingOf, queryCapacity, type ClientPlan } from '../core/plan/plan.ts';
+import { blockCapacity, isOneRecord, packingOf, queryCapacity, type ClientPlan } from '../core/plan/plan.ts';
 import type { PlannedDeployment } from '../core/plan/plan-model.ts';
 import { blendedRows, syntheticRows } from '../core/plan/ranges.ts';
 import { measureAgreement, type Agreement, rSquared } from '../core/table/accuracy.ts';
@@ -12,6 +12,8 @@ import { openCipher } from '../seal/cipher.ts';
 import { openEvaluator } from '../seal/evaluator.ts';
 import type { Environment, Running } from './environment.ts';
 import { makeKeyMaterial } from './key-material.ts';
+import type { ParameterSet } from '../core/plan/parameters.ts';
+import { watchMemory } from './watch-memory.ts';
 import { scoreEncrypted, scoreSome, timeQuery, type Bench, type TimedQuery } from './prove-queries.ts';
 
 export interface ProofRequest {
@@ -30,6 +32,16 @@ export interface ProofRequest {
 
 export interface Proof {
   readonly plan: PlanOutcome;
+  readonly parameters: ParameterSet;
+  /** Records and blocks in the query that was timed. */
+  readonly timedRecords: number;
+  readonly timedBlocks: number;
+  /** Whether a block is spread over threads. */
+  readonly isSplit: boolean;
+  /** Threads that evaluated it together. */
+  readonly threadsAtWork: number;
+  /** Most resident memory of this process during the proof: client and evaluator together. */
+  readonly memoryBytes: number;
   readonly errorBound: number;
   readonly rmsError: number;
   readonly calibrationRows: number;
@@ -75,6 +87,7 @@ function isApproximate(plan: ClientPlan): boolean {
 }
 
 async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench): Promise<Proof> {
+  using memory = watchMemory();
   const { model, ranges, calibration, rows, client } = request;
   const approximate = isApproximate(plan);
   // Uniform rows look like no record: an approximated activation promises nothing there.
@@ -96,8 +109,16 @@ async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench):
     ? { ...measured, agreement: rSquared(encrypted.scores, clear), agreementLowerBound: 0 }
     : measured;
   demand(request, { plan, agreement, approximate });
+  const timed = await timeQuery(plan, features, bench);
+  const timedBlocks = Math.ceil(timed.records / Math.max(1, blockCapacity(plan)));
   return {
-    plan: planOutcomeOf(plan, { agreement, bench, timed: await timeQuery(plan, features, bench) }),
+    plan: planOutcomeOf(plan, { agreement, bench, timed }),
+    parameters: plan.parameters,
+    timedRecords: timed.records,
+    timedBlocks,
+    isSplit: isOneRecord(plan),
+    threadsAtWork: isOneRecord(plan) ? bench.evaluator.threads : Math.min(bench.evaluator.threads, timedBlocks),
+    memoryBytes: memory.mostBytes(),
     errorBound: plan.errorBound,
     rmsError: agreement.rmsError,
     calibrationRows: rows,

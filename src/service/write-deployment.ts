@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { AppError } from '../core/error.ts';
+import type { ReportDocument } from '../core/artifact/report.ts';
 import { storeKeys } from '../core/artifact/layout.ts';
 import { toIoError, writeFileAtomic } from '../io/atomic.ts';
 import { folderStore } from '../io/folder-store.ts';
@@ -29,7 +30,11 @@ export async function checkOutputFolder(path: string): Promise<void> {
  */
 export async function writeDeployment(
   path: string,
-  content: { readonly archives: DeploymentArchives; readonly report: object; readonly home: string },
+  content: {
+    readonly archives: DeploymentArchives;
+    readonly report: Omit<ReportDocument, 'bytes'>;
+    readonly home: string;
+  },
   signal: AbortSignal,
 ): Promise<{ readonly client: number; readonly server: number }> {
   const parent = dirname(path);
@@ -44,12 +49,13 @@ export async function writeDeployment(
   try {
     await writeZip(join(work, 'client.zip'), content.archives.client, { signal });
     await writeZip(join(work, 'server.zip'), content.archives.server, { signal });
-    await writeFileAtomic(join(work, 'report.json'), `${JSON.stringify(content.report, undefined, 2)}\n`);
-    signal.throwIfAborted();
     const sizes = {
       client: (await stat(join(work, 'client.zip'))).size,
       server: (await stat(join(work, 'server.zip'))).size,
     };
+    const report: ReportDocument = { ...content.report, bytes: sizes };
+    await writeFileAtomic(join(work, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`);
+    signal.throwIfAborted();
     await putIntoLocalStore(work, content, signal);
     await rm(path, { recursive: true, force: true });
     await rename(work, path);

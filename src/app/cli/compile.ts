@@ -1,8 +1,9 @@
 import { Option, type Command } from 'commander';
-import type { CompileOutcome, PlanOutcome } from '../../core/artifact/outcomes.ts';
+import type { CompileOutcome } from '../../core/artifact/outcomes.ts';
 import type { Context } from './context.ts';
+import { deploymentText } from './deployment-text.ts';
+import { explainText } from './explain.ts';
 import { numberBetween } from './options.ts';
-import { bytesText, factsText, percentText, relativePath, secondsText, shortId, tableText } from './words.ts';
 
 interface CompileFlags {
   readonly calibration: string;
@@ -12,6 +13,7 @@ interface CompileFlags {
   readonly reveal: 'nothing' | 'thresholds';
   readonly maxError: number;
   readonly minAgreement: number;
+  readonly explain?: true;
 }
 
 export function registerCompile(program: Command, context: Context): void {
@@ -45,6 +47,7 @@ export function registerCompile(program: Command, context: Context): void {
       numberBetween(0, 1),
       0.99,
     )
+    .option('--explain', 'also print what was weighed, and what it would take on SageMaker instances')
     .action((model: string, { output, ...flags }: CompileFlags) =>
       context.perform({
         verb: async (...bound) => {
@@ -58,48 +61,6 @@ export function registerCompile(program: Command, context: Context): void {
     );
 }
 
-function compileText({ deployment, path, plans, reveals, bytes, warnings = [] }: CompileOutcome): string {
-  const headings = [
-    'mode',
-    'scheme',
-    'packing',
-    'N',
-    'log Q',
-    'records',
-    'agreement',
-    'max error',
-    'query',
-    'result',
-    'encrypt',
-    'evaluate',
-    'decrypt',
-  ];
-  const facts = factsText([
-    ['deployment', shortId(deployment)],
-    ['folder', relativePath(path)],
-    ['client.zip', `${bytesText(bytes.client)}, for whoever has data and keys`],
-    ['server.zip', `${bytesText(bytes.server)}, for whoever evaluates: it holds the model`],
-    ['security', `${[...new Set(plans.map((plan) => String(plan.securityBits)))].join(', ')} bits`],
-  ]);
-  const told = ['client.zip tells:', ...reveals.map((what) => `  ${what}`)].join('\n');
-  return [facts, tableText(headings, plans.map(planRow)), ...warnings, told].join('\n\n');
-}
-
-function planRow(plan: PlanOutcome): string[] {
-  const { bytes, seconds } = plan;
-  return [
-    plan.mode,
-    plan.scheme.toUpperCase(),
-    plan.packing,
-    String(plan.polyModulusDegree),
-    String(plan.coeffModulusBits.reduce((sum, bits) => sum + bits, 0)),
-    String(plan.capacity),
-    percentText(plan.agreement),
-    plan.maxError.toExponential(1),
-    bytesText(bytes.query),
-    bytesText(bytes.result),
-    secondsText(seconds.encrypt),
-    secondsText(seconds.evaluate),
-    secondsText(seconds.decrypt),
-  ];
+function compileText(outcome: CompileOutcome): string {
+  return [deploymentText(outcome), ...explainText(outcome)].join('\n\n');
 }

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import type { InspectOutcome } from '../../core/artifact/outcomes.ts';
+import { reportDocument } from '../../core/artifact/report.ts';
 import type { Context } from './context.ts';
+import { deploymentText } from './deployment-text.ts';
 
 export function registerInspect(program: Command, context: Context): void {
   program
@@ -18,9 +20,14 @@ export function registerInspect(program: Command, context: Context): void {
     );
 }
 
-/** Any document as indented `name: value` lines; short lists stay on one line. */
+/** A report, alone or in its deployment, as compile tells it; any other document as indented `name: value` lines, short lists on one. */
 function inspectText(outcome: InspectOutcome): string {
-  return linesOf(outcome).join('\n');
+  const report = reportDocument.safeParse(outcome['report'] ?? outcome['document']);
+  return report.success ? deploymentText({ ...report.data, ...pathOf(outcome) }) : linesOf(outcome).join('\n');
+}
+
+function pathOf({ path }: InspectOutcome): { readonly path?: string } {
+  return typeof path === 'string' ? { path } : {};
 }
 
 const maxLineLength = 100;

@@ -21,8 +21,9 @@ export function bytesText(bytes: number): string {
   return `${unit === 0 ? String(value) : threeDigits(value)} ${units[unit] ?? ''}`;
 }
 
-/** "0.31 ms", "12.4 ms", "3.20 s", "4 min 05 s". */
+/** "4.20 µs", "0.31 ms", "12.4 ms", "3.20 s", "4 min 05 s". */
 export function secondsText(seconds: number): string {
+  if (seconds > 0 && seconds < 0.9995e-4) return `${threeDigits(seconds * 1e6)} µs`;
   if (seconds < 0.9995) return `${threeDigits(seconds * 1000)} ms`;
   if (seconds < 99.95) return `${threeDigits(seconds)} s`;
   const whole = Math.round(seconds);
@@ -67,7 +68,7 @@ export function tableText(headings: readonly string[], rows: readonly (readonly 
   const widths = headings.map((_, column) => Math.max(...lines.map((line) => widthOf(textOf(line[column])))));
   const isRight = headings.map(
     (_, column) =>
-      rows.length > 0 && rows.every((row) => /^[\d.,]+(?: ?(?:%|[kMGT]?B|m?s))?$/u.test(textOf(row[column]))),
+      rows.length > 0 && rows.every((row) => /^[\d.,]+(?: ?(?:%|[kMGT]?B|[mµ]?s))?$/u.test(textOf(row[column]))),
   );
   return lines
     .map((line) =>

@@ -6,6 +6,7 @@ import { encodeContainer } from './container.ts';
 import { readArtifact } from './headers.ts';
 import { canonicalJson, contentDigest, deploymentId, evaluationKeysId, queryDigest } from './ids.ts';
 import { jobDocument } from './job.ts';
+import { reportDocument } from './report.ts';
 import { compileOutcome, decryptOutcome, filesOutcome, keySetOutcome, runOutcome } from './outcomes.ts';
 
 /** The formats are frozen: these files were written once, and what is written today must equal them (docs/formats.md). */
@@ -84,6 +85,8 @@ describe('files of other days', () => {
 
   it('documents printed by --json and job.json satisfy their schemas', () => {
     expect(() => compileOutcome.parse(goldenJson('compile.json'))).not.toThrow();
+    expect(() => compileOutcome.parse(goldenJson('compile-explained.json'))).not.toThrow();
+    expect(() => reportDocument.parse(goldenJson('report.json'))).not.toThrow();
     expect(() => runOutcome.parse(goldenJson('run.json'))).not.toThrow();
     expect(() => keySetOutcome.parse(goldenJson('keys-create.json'))).not.toThrow();
     expect(() => filesOutcome.parse(goldenJson('encrypt.json'))).not.toThrow();

@@ -11,6 +11,8 @@ export type PlanMode = z.infer<typeof planMode>;
 
 const packingName = z.enum(['records', 'coefficients', 'features', 'bits']);
 
+const accuracy = z.strictObject({ kind: z.enum(['accuracy', 'r2']), value: z.number() });
+
 export const planOutcome = z.strictObject({
   mode: planMode,
   scheme: z.enum(['ckks', 'bgv']),
@@ -27,8 +29,79 @@ export const planOutcome = z.strictObject({
   maxError: z.number(),
   bytes: z.strictObject({ evaluationKeys: count, query: count, result: count }),
   seconds: z.strictObject({ keys: seconds, encrypt: seconds, evaluate: seconds, decrypt: seconds }),
+  /** Largest absolute score error that a right result can show; results beyond it are refused. */
+  errorBound: z.number().exactOptional(),
+  /** Root mean square of what maxError is the largest of. */
+  rmsError: z.number().exactOptional(),
+  /** Of the calibration rows as decrypted, where their true answers were given. */
+  accuracy: accuracy.exactOptional(),
+  /** Time to evaluate a record, as a multiple of what the plaintext model takes. */
+  slowdown: z.number().exactOptional(),
 });
 export type PlanOutcome = z.infer<typeof planOutcome>;
+
+/** What was compiled. */
+export const modelOutcome = z.strictObject({
+  file: z.string(),
+  source: z.string(),
+  inputs: count,
+  task: z.enum(['classification', 'regression']),
+  classes: count.exactOptional(),
+});
+export type ModelOutcome = z.infer<typeof modelOutcome>;
+
+/** The plaintext model on this machine: one thread of the reference interpreter over the calibration rows. */
+export const plaintextOutcome = z.strictObject({ secondsPerRecord: seconds, accuracy: accuracy.exactOptional() });
+export type PlaintextOutcome = z.infer<typeof plaintextOutcome>;
+
+/** One way that the planner weighed. Predictions are from the built-in cost table, the same on every machine. */
+export const candidateOutcome = z.strictObject({
+  mode: planMode,
+  circuit: z.string(),
+  parameters: z.string(),
+  /** Whether it is the mode's plan. */
+  chosen: z.boolean(),
+  predicted: z.strictObject({
+    /** Thread time and bytes of one block. */
+    blockSeconds: seconds,
+    queryBytes: count,
+    resultBytes: count,
+    /** A record's share of a full block, its bytes on the line included. */
+    recordSeconds: seconds,
+    /** Standard deviation of a score's error, over the calibration rows' typical score. */
+    rmsError: z.number(),
+    /** Resident memory of the evaluator with one block on the way. */
+    memoryBytes: count.exactOptional(),
+  }),
+  /** Of the chosen one, in the proof, a block each; memory is that of compile itself, client and evaluator together. */
+  measured: z
+    .strictObject({
+      /** Encrypting, evaluating (times the threads at work) and decrypting. */
+      blockSeconds: seconds,
+      queryBytes: count,
+      resultBytes: count,
+      rmsError: z.number(),
+      memoryBytes: count,
+    })
+    .exactOptional(),
+});
+export type CandidateOutcome = z.infer<typeof candidateOutcome>;
+
+/** What the chosen plans would take on instance types. */
+export const instancesOutcome = z.strictObject({
+  /** What the estimates rest on, in a sentence. */
+  basis: z.string(),
+  estimates: z.array(
+    z.strictObject({
+      instance: z.string(),
+      virtualProcessors: count,
+      mode: planMode,
+      seconds,
+      recordsPerSecond: z.number().nonnegative(),
+    }),
+  ),
+});
+export type InstancesOutcome = z.infer<typeof instancesOutcome>;
 
 export const compileOutcome = z.strictObject({
   deployment: hexId,
@@ -39,6 +112,11 @@ export const compileOutcome = z.strictObject({
   bytes: z.strictObject({ client: count, server: count }),
   /** Say, a mode of `auto` that the model is too deep for. */
   warnings: z.array(z.string()).exactOptional(),
+  model: modelOutcome.exactOptional(),
+  plaintext: plaintextOutcome.exactOptional(),
+  /** With `--explain`. */
+  candidates: z.array(candidateOutcome).exactOptional(),
+  instances: instancesOutcome.exactOptional(),
 });
 export type CompileOutcome = z.infer<typeof compileOutcome>;
 

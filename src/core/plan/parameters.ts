@@ -33,6 +33,30 @@ export function makeParameterSet(set: Omit<ParameterSet, 'id'>): ParameterSet {
   return { id: `${set.scheme}-${[set.polyModulusDegree, ...set.coeffModulusBits].join('-')}${plain}`, ...set };
 }
 
+/** Where a parameter set stands in the tables that fix {@link maxCoeffModulusBits}. */
+export interface Security {
+  readonly bits: 128;
+  readonly scheme: ParameterSet['scheme'];
+  readonly polyModulusDegree: PolyModulusDegree;
+  /** log2 Q, special prime included, and the most that each table allows at this degree. */
+  readonly logQ: number;
+  readonly table: string;
+  readonly mostLogQ: number;
+}
+
+/** @returns what a set's security rests on: the stricter table, which is that of 2024 at every degree used */
+export function securityOf(set: ParameterSet): Security {
+  const { scheme, polyModulusDegree, coeffModulusBits } = set;
+  return {
+    bits: 128,
+    scheme,
+    polyModulusDegree,
+    logQ: totalBits(coeffModulusBits),
+    table: 'eprint 2024/463, ternary secrets; stricter than HomomorphicEncryption.org 2018',
+    mostLogQ: maxCoeffModulusBits[polyModulusDegree],
+  };
+}
+
 /** Whether the moduli stay within {@link maxCoeffModulusBits}. */
 export function isSecure(set: ParameterSet): boolean {
   return totalBits(set.coeffModulusBits) <= maxCoeffModulusBits[set.polyModulusDegree];
