@@ -1,6 +1,9 @@
-import type { Ciphertext, SecretKey } from 'node-seal';
 import { chainPrimes } from '../src/core/plan/moduli.ts';
 import type { HeContext } from '../src/seal/context.ts';
+import type { Seal } from '../src/seal/library.ts';
+
+type Ciphertext = InstanceType<Seal['Ciphertext']>;
+type SecretKey = InstanceType<Seal['SecretKey']>;
 
 /** What whoever holds the secret key can read of a ciphertext: c0 + c1 s + c2 s², message and noise together. */
 export interface PhaseReader {
