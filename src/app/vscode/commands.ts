@@ -6,6 +6,7 @@ import type {
   KeySetOutcome,
   RunOutcome,
 } from '../../core/artifact/outcomes.ts';
+import { AppError } from '../../core/error.ts';
 import { copyId, copyUri, inspectArtifact, publishDeployment } from './artifacts.ts';
 import { compileModel, type CompileRequest } from './compile.ts';
 import type { Context } from './context.ts';
@@ -22,6 +23,7 @@ import {
 } from './key-sets.ts';
 import { addProfile, removeProfile, type ProfileRequest } from './profiles.ts';
 import { openResult, type ResultRequest } from './result.ts';
+import { resumeJob, type ResumeRequest } from './resume.ts';
 import { runInference, type RunRequest } from './run.ts';
 import type { Node } from './tree-model.ts';
 
@@ -31,6 +33,7 @@ export interface CommandMap {
   'sealpoint.createKeys': (target?: CreateKeysRequest | Node) => Promise<KeySetOutcome | undefined>;
   'sealpoint.encrypt': (target?: vscode.Uri | RunRequest | Node) => Promise<FilesOutcome | undefined>;
   'sealpoint.run': (target?: vscode.Uri | RunRequest | Node) => Promise<RunOutcome | undefined>;
+  'sealpoint.resume': (target?: ResumeRequest | Node) => Promise<RunOutcome | undefined>;
   'sealpoint.openResult': (target?: ResultRequest | Node) => Promise<RunOutcome | undefined>;
   'sealpoint.showLog': () => Promise<void>;
   'sealpoint.inspect': (target?: vscode.Uri | Node) => Promise<InspectOutcome | undefined>;
@@ -54,6 +57,7 @@ export const commands: CommandTable = {
   'sealpoint.createKeys': (context) => (target) => createKeys(context, target),
   'sealpoint.encrypt': (context) => (target) => encryptFile(context, target),
   'sealpoint.run': (context) => (target) => runInference(context, target),
+  'sealpoint.resume': (context) => (target) => resumeJob(context, target),
   'sealpoint.openResult': (context) => (target) => openResult(context, target),
   'sealpoint.showLog': (context) => () => at(context.log.show),
   'sealpoint.inspect': (context) => (target) => inspectArtifact(context, target),
@@ -69,6 +73,20 @@ export const commands: CommandTable = {
   'sealpoint.publish': (context) => (target) => publishDeployment(context, target),
 };
 
+/** Whatever computes or writes waits for trust; looking, copying names and profiles do not. A test holds this against package.json. */
+export const needTrust: ReadonlySet<string> = new Set<keyof CommandMap>([
+  'sealpoint.compile',
+  'sealpoint.createKeys',
+  'sealpoint.encrypt',
+  'sealpoint.run',
+  'sealpoint.resume',
+  'sealpoint.renameKeys',
+  'sealpoint.exportKeys',
+  'sealpoint.importKeys',
+  'sealpoint.deleteKeys',
+  'sealpoint.publish',
+]);
+
 function at(work: () => void): Promise<void> {
   work();
   return Promise.resolve();
@@ -82,11 +100,19 @@ export function registerCommands(context: Context): readonly vscode.Disposable[]
     const handler = (factory as (context: Context) => Handler)(context);
     return vscode.commands.registerCommand(id, async (...given: readonly unknown[]) => {
       try {
+        // Menus leave these out by themselves; key bindings and other extensions do not ask.
+        if (needTrust.has(id) && !vscode.workspace.isTrusted) throw untrusted();
         return await handler(...given);
       } catch (error) {
         showFailure(id, error, context.log);
         return undefined;
       }
     });
+  });
+}
+
+function untrusted(): AppError {
+  return new AppError('usage.arguments', 'Sealpoint compiles, encrypts and runs only in a workspace that you trust.', {
+    hint: 'Manage Workspace Trust is in the palette.',
   });
 }

@@ -8,7 +8,7 @@ vi.mock('vscode', () => ({
   TreeItemCollapsibleState: { None: 0, Collapsed: 1, Expanded: 2 },
   l10n: { t: (text: string) => text },
 }));
-const { commands } = await import('./commands.ts');
+const { commands, needTrust } = await import('./commands.ts');
 const { settingDefaults } = await import('./settings.ts');
 
 const project = path.resolve(import.meta.dirname, '../../..');
@@ -16,7 +16,7 @@ const read = (name: string): unknown => JSON.parse(readFileSync(path.join(projec
 const manifest = read('package.json') as {
   readonly main: string;
   readonly contributes: {
-    readonly commands: readonly { readonly command: string; readonly category: string }[];
+    readonly commands: readonly { readonly command: string; readonly category: string; readonly enablement?: string }[];
     readonly menus: Readonly<Record<string, readonly { readonly command: string }[]>>;
     readonly configuration: { readonly properties: Readonly<Record<string, { readonly default: unknown }>> };
   };
@@ -27,6 +27,11 @@ describe('the manifest', () => {
     const contributed = manifest.contributes.commands;
     expect(contributed.map(({ command }) => command).sort()).toEqual(Object.keys(commands).sort());
     expect(new Set(contributed.map(({ category }) => category))).toEqual(new Set(['Sealpoint']));
+  });
+
+  it('offers in an untrusted workspace only what does not refuse there', () => {
+    const guarded = manifest.contributes.commands.filter(({ enablement }) => enablement === 'isWorkspaceTrusted');
+    expect(guarded.map(({ command }) => command).sort()).toEqual([...needTrust].sort());
   });
 
   it('names only such commands in its menus', () => {

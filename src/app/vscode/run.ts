@@ -1,6 +1,7 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { RunOutcome } from '../../core/artifact/outcomes.ts';
+import { toAppError } from '../../core/error.ts';
 import type { Context } from './context.ts';
 import { describeDeployment, pickDeployment, type Deployment } from './deployments.ts';
 import { pickKeySet } from './key-sets.ts';
@@ -8,7 +9,9 @@ import { dataExtensions, freePath, localPath, pickFile, pickNew } from './pick.t
 import { withProgress } from './progress.ts';
 import { showResult } from './result.ts';
 import { settingsFor } from './settings.ts';
+import { StoppedJob } from './stopped-job.ts';
 import { isNode, type Node } from './tree-model.ts';
+import type { VerbOptions } from './verb-table.ts';
 import { planLines } from './words.ts';
 
 /** What Run Encrypted Inference asks for; whatever a key binding or a test gives is not asked again. */
@@ -17,8 +20,6 @@ export interface RunRequest {
   readonly deployment?: string;
   readonly key?: string;
   readonly output?: string;
-  /** A job that stopped on its way. */
-  readonly resume?: string;
 }
 
 export async function runInference(
@@ -82,19 +83,37 @@ async function execute(
   context: Context,
   request: RunRequest & { readonly data: string; readonly output: string },
 ): Promise<RunOutcome> {
-  const { profile, withInput, clip } = settingsFor(vscode.Uri.file(request.data));
-  const title = vscode.l10n.t('Running encrypted inference on {0}', path.basename(request.data));
+  return await runAndShow(context, { ...settingsFor(vscode.Uri.file(request.data)), ...request });
+}
+
+/** Runs a job with progress and opens its predictions. @throws {StoppedJob} where it can go on later */
+export async function runAndShow(context: Context, options: VerbOptions<'runJob'>): Promise<RunOutcome> {
+  const title = vscode.l10n.t('Running encrypted inference on {0}', path.basename(options.data));
+  const started = new Date().toISOString();
   try {
-    const outcome = await withProgress(title, (running) =>
-      context.verbs.call('runJob', { profile, withInput, clip, ...request }, running),
-    );
+    const outcome = await withProgress(title, (running) => context.verbs.call('runJob', options, running));
     context.log.info(
       `job ${outcome.job}: ${String(outcome.records)} records, ${String(outcome.bytes.sent)} bytes sent, ${outcome.seconds.total.toFixed(2)} s`,
     );
     await context.memory.rememberResult(outcome);
     await showResult(context, outcome);
     return outcome;
+  } catch (error) {
+    throw await withJob(context, error, { ...options, started });
   } finally {
     context.trees.refresh();
   }
+}
+
+/** A failure of a job that has begun names it, so that it can go on; what is wrong with the data stays wrong. */
+async function withJob(
+  context: Context,
+  error: unknown,
+  { data, resume, started }: { readonly data: string; readonly resume?: string | undefined; readonly started: string },
+): Promise<unknown> {
+  const known = toAppError(error);
+  if (known.code === 'cancelled' || known.code === 'job.not-resumable' || known.code.startsWith('data.')) return error;
+  const { jobs } = await context.verbs.call('listJobs', {}).catch(() => ({ jobs: [] }));
+  const job = resume ?? jobs.find((row) => row.file === data && row.created >= started && row.state === 'failed')?.job;
+  return job === undefined ? error : new StoppedJob(job, known);
 }

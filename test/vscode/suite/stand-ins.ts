@@ -7,12 +7,15 @@ interface Shown {
   readonly buttons: readonly string[];
 }
 
-/** The error messages that are shown while `work` runs; nobody presses a button. */
-export async function duringErrors(work: () => Promise<void>): Promise<readonly Shown[]> {
+/** The error messages that are shown while `work` runs, and which button is pressed then: none unless `press` says. */
+export async function duringErrors(
+  work: () => Promise<void>,
+  press: () => Promise<string | undefined> = () => Promise.resolve(undefined),
+): Promise<readonly Shown[]> {
   const shown: Shown[] = [];
-  const stand = (message: string, ...buttons: string[]): Promise<undefined> => {
+  const stand = (message: string, ...buttons: string[]): Promise<string | undefined> => {
     shown.push({ message, buttons });
-    return Promise.resolve(undefined);
+    return press();
   };
   using _ = replaced('showErrorMessage', stand);
   await work();

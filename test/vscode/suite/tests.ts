@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { CompileOutcome, KeySetOutcome, RunOutcome } from '../../../src/core/artifact/outcomes.ts';
@@ -111,11 +111,7 @@ export function defineTests(): void {
     it('lists the local store with its jobs', async () => {
       const [profile] = (await api.trees.artifacts.getChildren()) ?? [];
       assert.equal(labelOf(api, profile), 'local');
-      const groups = (await api.trees.artifacts.getChildren(profile)) ?? [];
-      const jobs = groups.find((node) => labelOf(api, node) === 'Jobs');
-      assert.ok(jobs !== undefined);
-      const children = (await api.trees.artifacts.getChildren(jobs)) ?? [];
-      assert.ok(children.some((node) => node.kind === 'job' && node.id === ran.job));
+      assert.ok((await jobNodes(api)).some((node) => node.kind === 'job' && node.id === ran.job));
     });
 
     it('names file, row and column of a value that is no number, offers to open it, and writes nothing', async () => {
@@ -187,6 +183,48 @@ export function defineTests(): void {
       assert.deepEqual(errors, []);
       await assert.rejects(stat(output));
     });
+
+    it('offers to resume a job that failed on its way, and goes on with it', async () => {
+      const request = { data: file('data.csv'), deployment, key: 'first', output: file('resumed.predictions.csv') };
+      const away = await withoutServerZip(ran.deployment);
+      const errors = await duringErrors(async () => {
+        assert.equal(await vscode.commands.executeCommand('sealpoint.run', request), undefined);
+      });
+      await away.putBack();
+      assert.deepEqual(
+        errors.map(({ buttons }) => buttons),
+        [['Resume', 'Show Log']],
+      );
+      await assert.rejects(stat(request.output));
+      const [stopped] = await jobNodes(api);
+      assert.ok(stopped?.kind === 'job');
+      assert.equal((api.trees.artifacts.getTreeItem(stopped) as vscode.TreeItem).contextValue, 'stoppedJob');
+      const outcome = await vscode.commands.executeCommand<RunOutcome | undefined>('sealpoint.resume', stopped);
+      assert.equal(outcome?.job, stopped.id);
+      assert.equal(outcome.output, request.output);
+      assert.equal((await readFile(request.output, 'utf8')).trim().split('\n').length, 144);
+    });
+
+    it('goes on by the button of the message', async () => {
+      const request = { data: file('data.csv'), deployment, key: 'first', output: file('pressed.predictions.csv') };
+      const away = await withoutServerZip(ran.deployment);
+      const shown = async (): Promise<void> => {
+        assert.equal(await vscode.commands.executeCommand('sealpoint.run', request), undefined);
+        await appears(request.output);
+      };
+      const errors = await duringErrors(shown, async () => {
+        await away.putBack();
+        return 'Resume';
+      });
+      assert.equal(errors.length, 1);
+    });
+
+    it('refuses to resume a job that is done', async () => {
+      const errors = await duringErrors(async () => {
+        assert.equal(await vscode.commands.executeCommand('sealpoint.resume', { job: ran.job }), undefined);
+      });
+      assert.match(errors[0]?.message ?? '', /is done/u);
+    });
   });
 }
 
@@ -200,4 +238,37 @@ function labelOf(api: Api, node: Node | undefined): string {
   assert.ok(node !== undefined);
   const { label } = api.trees.artifacts.getTreeItem(node) as vscode.TreeItem;
   return typeof label === 'string' ? label : '';
+}
+
+/** The jobs of the local store, the newest first. */
+async function jobNodes(api: Api): Promise<readonly Node[]> {
+  const [profile] = (await api.trees.artifacts.getChildren()) ?? [];
+  const groups = (await api.trees.artifacts.getChildren(profile)) ?? [];
+  const jobs = groups.find((node) => labelOf(api, node) === 'Jobs');
+  assert.ok(jobs !== undefined);
+  return (await api.trees.artifacts.getChildren(jobs)) ?? [];
+}
+
+/** Takes away what the local endpoint needs, so that a job fails once it has begun. */
+async function withoutServerZip(id: string): Promise<{ readonly putBack: () => Promise<void> }> {
+  const stored = path.join(process.env['SEALPOINT_HOME'] ?? '', 'store/models', id, 'server/server.zip');
+  const zips = [path.join(deployment, 'server.zip'), stored];
+  for (const zip of zips) await rename(zip, `${zip}.away`);
+  return {
+    putBack: async () => {
+      for (const zip of zips) await rename(`${zip}.away`, zip);
+    },
+  };
+}
+
+async function appears(wanted: string): Promise<void> {
+  for (const end = Date.now() + 60_000; Date.now() < end;) {
+    const isThere = await stat(wanted).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.fail(`${wanted} did not appear`);
 }
