@@ -27,7 +27,7 @@ export interface FeaturesLayout {
 }
 
 /** What a layer costs, in operations at its level. */
-export interface LayerWork {
+interface LayerWork {
   readonly products: number;
   readonly rotations: number;
 }
@@ -120,7 +120,7 @@ function isScattered({ rows, columns, values }: SparseMatrix): boolean {
 }
 
 /** @returns the operations of a layer whose input comes in one ciphertext */
-export function workOf(layer: FeaturesLayer): LayerWork {
+function workOf(layer: FeaturesLayer): LayerWork {
   const { babies, giants } = scheduleOf(layer, [0]);
   const folds = Math.log2(layer.period / layer.rowAt.length);
   return { products: layer.steps.length, rotations: babies.length + giants.length + folds + layer.presum.length };

@@ -3,7 +3,7 @@ import { AppError } from '../error.ts';
 import type { AffineChain } from '../model/ir.ts';
 import type { BodyRequest, CandidateReport, PlannedMode } from './body-planner.ts';
 import type { ModePlan } from './each-mode.ts';
-import { galoisSteps, layOut, scheduleOf, workOf, type FeaturesLayer, type FeaturesLayout } from './features-layers.ts';
+import { galoisSteps, layOut, scheduleOf, type FeaturesLayer, type FeaturesLayout } from './features-layers.ts';
 import {
   errorGains,
   featuresLevels,
@@ -164,7 +164,7 @@ function* withRotations(layout: FeaturesLayout, levels: FeaturesLevels): Generat
   for (const count of new Set([0, Math.ceil(babies.length / 2), babies.length])) {
     const rotations = [0, ...babies.slice(0, count)];
     const keys = galoisSteps(layout, rotations);
-    const estimate = estimateFeatures(layout, levels, rotations.length);
+    const estimate = estimateFeatures(layout, levels, rotations);
     const memoryBytes = evaluatorMemory(levels.parameters, {
       // Baby steps and giant sums wait side by side.
       ciphertexts: 2 * babies.length + 4,
@@ -177,27 +177,38 @@ function* withRotations(layout: FeaturesLayout, levels: FeaturesLevels): Generat
   }
 }
 
-/** Milliseconds at N = 8192 for a prime of the modulus, measured; a key switch for a prime and a prime. */
-const costMs = { encrypt: 1.2, load: 0.35, product: 0.2, keySwitch: 0.4, result: 3 };
+/** Milliseconds of a thread at N = 8192, measured: for a prime of the modulus each; what a result takes besides. */
+const costMs = { encrypt: 0.8, load: 0.19, product: 0.13, result: 2, finish: 5 };
 
-function estimateFeatures(layout: FeaturesLayout, levels: FeaturesLevels, sent: number): FeaturesCandidate['estimate'] {
+/** A rotation or relinearization, which grows faster than the number of primes. */
+function keySwitchMs(primes: number): number {
+  return 0.4 + 0.5 * primes + 0.17 * primes ** 2;
+}
+
+/** On two threads, which share the first layer's giant steps. */
+function estimateFeatures(
+  layout: FeaturesLayout,
+  levels: FeaturesLevels,
+  rotations: readonly number[],
+): FeaturesCandidate['estimate'] {
   const { parameters } = levels;
   const size = parameters.polyModulusDegree / 8192;
   const primes = parameters.coeffModulusBits.length - 1;
   const track = scaleTrack(parameters, levels).layers;
-  let ms = sent * primes * (costMs.encrypt + costMs.load) + costMs.result * primes;
+  let ms = rotations.length * primes * (costMs.encrypt + costMs.load) + costMs.result * primes + costMs.finish;
   for (const [index, layer] of layout.layers.entries()) {
-    const { products, rotations } = workOf(layer);
-    const folds = Math.log2(layer.period / layer.rowAt.length);
     const [level, after] = [primes - (track[index]?.level ?? 0), primes - (track[index]?.sums.level ?? 0)];
-    const spared = index === 0 ? sent - 1 : 0;
-    const switches = (rotations - folds - spared) * level * (level + 1) + (folds + 1) * after * (after + 1);
-    ms += products * level * costMs.product + switches * costMs.keySwitch;
+    const { babies, giants } = scheduleOf(layer, index === 0 ? rotations : [0]);
+    const shared = index === 0 ? 2 : 1;
+    const switches = babies.length + giants.length / shared + layer.presum.length;
+    const folds = Math.log2(layer.period / layer.rowAt.length);
+    ms += (layer.steps.length * level * costMs.product) / shared + switches * keySwitchMs(level);
+    ms += (folds + 1) * keySwitchMs(after);
   }
   const bytes = (parameters.polyModulusDegree * dataModulusBits(parameters)) / 8;
   return {
     blockSeconds: (ms * size) / 1000,
-    queryBytes: Math.ceil(sent * bytes * 1.04),
+    queryBytes: Math.ceil(rotations.length * bytes * 1.04),
     resultBytes: Math.ceil((2 * bytes * 1.04) / primes),
   };
 }
