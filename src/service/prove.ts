@@ -38,7 +38,7 @@ export interface Proof {
   readonly timedBlocks: number;
   /** Whether a block is spread over threads. */
   readonly isSplit: boolean;
-  /** Threads that evaluated it together. */
+  /** Threads that evaluated blocks side by side: one where a block is spread over all of them. */
   readonly threadsAtWork: number;
   /** Most resident memory of this process during the proof: client and evaluator together. */
   readonly memoryBytes: number;
@@ -82,7 +82,7 @@ export async function provePlans(request: ProofRequest, environment: Environment
 
 /** Scores are near the model's only in what they decide: an approximated activation, thresholds moved to a grid. */
 function isApproximate(plan: ClientPlan): boolean {
-  if (plan.circuit === 'trees-records') return plan.thermometer.edges.kind === 'grid';
+  if ('thermometer' in plan) return plan.thermometer.edges.kind === 'grid';
   return 'approximate' in plan && plan.approximate;
 }
 
@@ -117,7 +117,7 @@ async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench):
     timedRecords: timed.records,
     timedBlocks,
     isSplit: isOneRecord(plan),
-    threadsAtWork: isOneRecord(plan) ? bench.evaluator.threads : Math.min(bench.evaluator.threads, timedBlocks),
+    threadsAtWork: isOneRecord(plan) ? 1 : Math.min(bench.evaluator.threads, timedBlocks),
     memoryBytes: memory.mostBytes(),
     errorBound: plan.errorBound,
     rmsError: agreement.rmsError,

@@ -18,7 +18,7 @@ export function revealsOf(document: ClientDocument): string[] {
   for (const edges of new Set(plans.map(edgesOf))) {
     if (edges === 'listed') reveals.push('the set of distinct (feature, threshold) pairs of the trees');
     if (edges === 'grid')
-      reveals.push('of the trees no split: how fine a grid they agree on, and something of their depth');
+      reveals.push('of the trees no split: how fine a grid they agree on, and something of their depth and number');
   }
   if (plans.some((plan) => plan.circuit.startsWith('affine'))) {
     reveals.push(
@@ -29,5 +29,5 @@ export function revealsOf(document: ClientDocument): string[] {
 }
 
 function edgesOf(plan: ClientDocument['plans'][number]): 'grid' | 'listed' | undefined {
-  return plan.circuit === 'trees-records' ? plan.thermometer.edges.kind : undefined;
+  return 'thermometer' in plan ? plan.thermometer.edges.kind : undefined;
 }

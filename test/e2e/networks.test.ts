@@ -20,15 +20,6 @@ afterAll(async () => {
   await workbench[Symbol.asyncDispose]();
 });
 
-/** The first rows of a dataset as a file of their own; all of them without a count. */
-async function firstRows(dataset: string, rows?: number): Promise<string> {
-  if (rows === undefined) return fixture(`${dataset}/data.csv`);
-  const lines = (await readFile(fixture(`${dataset}/data.csv`), 'utf8')).split('\n').slice(0, rows + 1);
-  const file = workbench.path(`${dataset}-${String(rows)}.csv`);
-  await writeFile(file, `${lines.join('\n')}\n`);
-  return file;
-}
-
 async function labelsOf(file: string): Promise<(string | undefined)[]> {
   const [header = [], ...rows] = parse(await readFile(file));
   return rows.map((row) => row[header.indexOf('label')]);
@@ -50,7 +41,7 @@ describe.each([
       'minAgreement' in item ? { ...options, minAgreement: item.minAgreement } : options,
     );
     const output = workbench.path('predictions.csv');
-    const data = await firstRows(dataset, item.rows);
+    const data = await workbench.firstRows(dataset, item.rows);
     const outcome = await runJob({ data, deployment: compiled.path, output }, workbench.environment, running);
     expect(outcome.plan).toBe(item.plan);
     expect(outcome.verified).toBeGreaterThan(0);
@@ -74,7 +65,7 @@ describe('a job of one-record queries', () => {
   async function makeJob(name: string, deployment: string): Promise<string[]> {
     const { environment } = workbench;
     const output = workbench.path(name);
-    const data = await firstRows('digits', rows);
+    const data = await workbench.firstRows('digits', rows);
     const encrypted = await encryptData({ data, deployment, key: 'lone', output }, environment, running);
     const evaluationKeys = workbench.path('lone.spk');
     const evaluated = await evaluateQueries(

@@ -49,3 +49,27 @@ describe.each([
       expect(Math.abs(Number(value) / Number(known[row]) - 1)).toBeLessThan(1e-3);
   });
 });
+
+describe.each([
+  { model: 'wdbc/xgb_100x4.json', mode: 'latency', reveal: 'thresholds', rows: 8 },
+  { model: 'wdbc/xgb_100x4.json', mode: 'auto', reveal: 'nothing', rows: 2 },
+  { model: 'wdbc/forest_50x5.onnx', mode: 'latency', reveal: 'thresholds', rows: 4 },
+  { model: 'mixed/xgb_missing.json', mode: 'latency', reveal: 'thresholds', rows: 6 },
+] as const)('$model, $mode, reveal $reveal, $rows rows, a query each', ({ model, mode, reveal, rows }) => {
+  it('has the labels of the original library', async () => {
+    const [dataset = '', file = ''] = model.split('/');
+    const compiled = await workbench.compile(model, {
+      mode,
+      reveal,
+      output: workbench.path(`${file}-${mode}-${reveal}`),
+    });
+    expect(compiled.plans.find((plan) => plan.mode === 'latency')?.packing).toBe('bits');
+    const output = workbench.path(`${file}-${mode}-${reveal}.csv`);
+    const data = await workbench.firstRows(dataset, rows);
+    const outcome = await runJob({ data, deployment: compiled.path, output }, workbench.environment, running);
+    expect(outcome.plan).toBe('latency');
+    expect(outcome.verified).toBeGreaterThan(0);
+    const expected = fixture(`${dataset}/expected/${file.replace(/\.\w+$/u, '')}.csv`);
+    expect(await column(output, 'label')).toEqual((await column(expected, 'label')).slice(0, rows));
+  });
+});

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +23,8 @@ export interface Workbench extends AsyncDisposable {
   compile(model: string, options?: Partial<CompileOptions>): Promise<CompileOutcome>;
   /** A compiled fixture with a key set called like it. */
   deployment(model: string): Promise<CompileOutcome>;
+  /** The first rows of a fixture dataset's data as a file of their own; without a count all of them. */
+  firstRows(dataset: string, rows?: number): Promise<string>;
   path(name: string): string;
 }
 
@@ -58,6 +60,14 @@ export async function openWorkbench(): Promise<Workbench> {
       const outcome = await compile(model);
       await createKeySet({ deployment: outcome.path, name: model.replace(/\W/gu, '-') }, environment, running);
       return outcome;
+    },
+    firstRows: async (dataset, rows) => {
+      const data = fixture(`${dataset}/data.csv`);
+      if (rows === undefined) return data;
+      const lines = (await readFile(data, 'utf8')).split('\n').slice(0, rows + 1);
+      const file = join(folder, `${dataset}-${String(rows)}.csv`);
+      await writeFile(file, `${lines.join('\n')}\n`);
+      return file;
     },
     path: (name) => join(folder, name),
     [Symbol.asyncDispose]: async () => {

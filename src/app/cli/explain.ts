@@ -13,9 +13,9 @@ function weighedText(candidates: readonly CandidateOutcome[]): string {
   const headings = ['', 'mode', 'circuit', 'parameters', 'time', 'a record', 'memory', 'query', 'result', 'RMS error'];
   const rows = candidates.flatMap((candidate) => [predictedRow(candidate), ...measuredRows(candidate)]);
   return [
-    'Weighed, the cheapest of each mode chosen (*). Time and bytes are of one block, time on one thread; "a record" is its share, its bytes on',
-    'the line included; memory is resident. Predicted from the built-in cost table, and for the chosen ones as measured in the proof, where',
-    'memory is that of compile, client and evaluator together.',
+    'Weighed, the cheapest of each mode chosen (*). Time and bytes are of one block, time on one thread, or on two where a block is one record;',
+    '"a record" is its share, its bytes on the line included; memory is resident. Predicted from the built-in cost table, and for the chosen',
+    'ones as measured in the proof, where memory is that of compile, client and evaluator together.',
     '',
     tableText(headings, rows),
   ].join('\n');

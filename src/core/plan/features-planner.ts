@@ -15,6 +15,7 @@ import {
 import { scaleUnits } from './features-network.ts';
 import type { FeaturesLayerRef } from './features-plan.ts';
 import { zeroSlotDeviation } from './levels.ts';
+import { secondsPerByte } from './line.ts';
 import { evaluatorMemory } from './memory.ts';
 import { joined, someRows, writeLayer, type PreparedNetwork } from './prepared-network.ts';
 import { polynomialScores } from './network.ts';
@@ -26,8 +27,6 @@ import type { RoundedNetwork } from './rounding.ts';
 const boundDeviations = 10;
 /** Largest deviation seen among thousands of scores, in standard deviations. */
 const seenDeviations = 6;
-/** Uplinks are slower than downlinks: 40 and 160 Mbit/s. */
-const secondsPerByte = { sent: 8 / 40e6, received: 8 / 160e6 };
 
 /** A way to evaluate one record, before its tensors are laid out. */
 interface FeaturesCandidate {

@@ -18,6 +18,7 @@ import {
 import { evaluatorMemory } from './memory.ts';
 import { dataModulusBits, type ParameterSet } from './parameters.ts';
 import { publicKeyAlone, type ClientPlanOf, type ServerPlanOf } from './plan.ts';
+import { secondsPerByte } from './line.ts';
 import { scaleFeatures } from './ranges.ts';
 
 type Circuit = 'affine-coefficients' | 'affine-records';
@@ -53,8 +54,6 @@ const seenDeviations = 5;
 /** Canaries in each block: with two, a result of other slots passes with a chance that the pool's spread makes negligible. */
 const canariesPerBlock = 3;
 const largestQueryBytes = 4 << 20;
-/** Uplinks are slower than downlinks: 40 and 160 Mbit/s. */
-const secondsPerByte = { sent: 8 / 40e6, received: 8 / 160e6 };
 
 /** The cheapest plan of each mode. @throws {AppError} plan.impossible */
 export function planLinear(request: BodyRequest<AffineChain>): PlannedBody {

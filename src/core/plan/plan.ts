@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { planMode } from '../artifact/outcomes.ts';
+import { bitsClient, bitsServer } from './bits-plan.ts';
 import { featuresClient, featuresLayer, featuresServer } from './features-plan.ts';
 import { networkClient, networkLayer, networkServer, tensorRef } from './network-plan.ts';
 import { parameterSet } from './parameters.ts';
@@ -77,6 +78,7 @@ export const clientPlan = z.discriminatedUnion('circuit', [
     /** score = decrypted integer / 2^scoreBits. */
     scoreBits: z.int(),
   }),
+  z.strictObject({ ...clientBase, ...bitsClient, circuit: z.literal('trees-bits'), thermometer: thermometerSpec }),
 ]);
 export type ClientPlan = z.infer<typeof clientPlan>;
 export type ClientPlanOf<Circuit extends ClientPlan['circuit']> = Extract<ClientPlan, { circuit: Circuit }>;
@@ -121,6 +123,7 @@ export const serverPlan = z.discriminatedUnion('circuit', [
     trees: tensorRef,
     base: tensorRef,
   }),
+  z.strictObject({ ...planBase, ...bitsServer, circuit: z.literal('trees-bits') }),
 ]);
 export type ServerPlan = z.infer<typeof serverPlan>;
 export type ServerPlanOf<Circuit extends ServerPlan['circuit']> = Extract<ServerPlan, { circuit: Circuit }>;
@@ -136,8 +139,9 @@ export function isOneRecord(plan: Pick<ClientPlan, 'blockRecords'>): boolean {
 }
 
 /** The packing behind a circuit, as people name it. */
-export function packingOf({ circuit }: Pick<ClientPlan, 'circuit'>): 'coefficients' | 'features' | 'records' {
+export function packingOf({ circuit }: Pick<ClientPlan, 'circuit'>): 'bits' | 'coefficients' | 'features' | 'records' {
   if (circuit === 'affine-coefficients') return 'coefficients';
+  if (circuit === 'trees-bits') return 'bits';
   return circuit === 'network-features' ? 'features' : 'records';
 }
 

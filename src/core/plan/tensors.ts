@@ -28,3 +28,8 @@ export function tensorWriter(): TensorWriter {
     },
   };
 }
+
+/** Rows of so many numbers, one behind the other. */
+export function* rowsOf(values: Float64Array, width: number): Generator<Float64Array> {
+  for (let start = 0; start < values.length; start += width) yield values.subarray(start, start + width);
+}

@@ -36,6 +36,20 @@ export function heightOf(tree: Pick<BitTree, 'left' | 'right'>, node = tree.left
   return 1 + Math.max(heightOf(tree, tree.left[node] ?? -1), heightOf(tree, tree.right[node] ?? -1));
 }
 
+/** The largest size that an output's sum can have: the base and each tree's largest leaf. */
+export function largestScore(trees: readonly Pick<BitTree, 'leafValues'>[], base: Float64Array): number {
+  const sums = base.map((value) => Math.abs(value));
+  for (const { leafValues } of trees) {
+    for (const output of sums.keys()) {
+      let most = 0;
+      for (let index = output; index < leafValues.length; index += sums.length)
+        most = Math.max(most, Math.abs(leafValues[index] ?? 0));
+      sums[output] = (sums[output] ?? 0) + most;
+    }
+  }
+  return sums.reduce((most, value) => Math.max(most, value), 0);
+}
+
 /** Trees as numbers, for tensors.bin: for each the numbers of inner nodes and leaves, four a node, then the leaf values. */
 export function writeTrees(trees: readonly BitTree[]): Float64Array {
   return Float64Array.from(

@@ -1,101 +1,38 @@
-import type { PlanMode } from '../artifact/outcomes.ts';
 import type { TreeEnsemble } from '../model/ir.ts';
 import { treeScores } from '../model/trees/evaluate.ts';
-import { measureAgreement, rSquared } from '../table/accuracy.ts';
+import { planBits } from './bits-planner.ts';
 import type { BodyRequest, PlannedBody, PlannedMode } from './body-planner.ts';
-import { blendedRows } from './ranges.ts';
+import { planEachMode, type ModePlan } from './each-mode.ts';
 import { AppError } from '../error.ts';
 import type { ParameterSet } from './parameters.ts';
-import { openThermometer, type Thermometer, type ThermometerSpec } from './thermometer.ts';
-import { listedEdges, moveThresholds, sortColumns, strictThresholds } from './thresholds.ts';
-import { bitTrees, writeTrees, type BitTree } from './tree-bits.ts';
+import { seeEnsemble, type SeenEnsemble } from './seen-ensemble.ts';
+import { bitTrees, largestScore, writeTrees, type BitTree } from './tree-bits.ts';
 import { countWork, integerLeaves, recordsParameters, tooDeep } from './tree-records.ts';
 
 const canariesPerBlock = 3;
-/** Finer grids make queries that no line carries. */
-const finestGrid = 8;
 /** A query is held in memory several times over. */
 const largestQueryBytes = 768 << 20;
 
-/** An ensemble as a thermometer sees it: the clear twin of what the server computes. */
-interface SeenEnsemble {
-  readonly thermometer: Thermometer;
-  readonly ensemble: TreeEnsemble;
-}
-
 /**
- * Trees with one slot a record. `auto` has only a plan for throughput; `latency` alone gets the same circuit.
- * @throws {AppError} plan.impossible: too deep, too large, or no grid that agrees
+ * Trees: the bits packing for latency, one slot a record for throughput. Where both are wanted, one that is impossible is left out.
+ * @throws {AppError} plan.impossible: no wanted mode has a plan: too deep, too large, or no grid that agrees
  */
 export function planTrees(request: BodyRequest<TreeEnsemble>): PlannedBody {
-  const seen = request.reveal === 'thresholds' ? seeExactly(request) : seeByGrid(request);
-  const modes = request.modes.length > 1 ? request.modes.filter((mode) => mode === 'throughput') : request.modes;
-  const planned = modes.map((mode) => planRecords(request, seen, mode));
-  return {
-    plans: planned,
-    candidates: planned.map(({ client }) => ({
-      mode: client.mode,
-      circuit: client.circuit,
-      parameters: client.parameters.id,
-      predicted: {
-        ...client.estimate,
-        recordSeconds: client.estimate.blockSeconds / client.blockRecords,
-        scoreDeviation: client.errorBound / 3,
-      },
-    })),
-  };
-}
-
-function seeExactly(request: BodyRequest<TreeEnsemble>): SeenEnsemble {
-  const ensemble = strictThresholds(request.body);
-  const spec = specOf(request, { kind: 'listed', values: listedEdges(ensemble) });
-  return { thermometer: openThermometer(spec, request.ranges), ensemble };
-}
-
-/** The coarsest grid that keeps the agreement on the rows of the proof. */
-function seeByGrid(request: BodyRequest<TreeEnsemble>): SeenEnsemble {
-  const { body, calibration, rows, ranges } = request;
-  const exact = strictThresholds(body);
-  const columns = sortColumns(calibration, rows, body);
-  const blended = blendedRows(calibration, body.inputs);
-  const features = new Float64Array(calibration.length + blended.length);
-  features.set(calibration);
-  features.set(blended, calibration.length);
-  const clear = treeScores(body, features, 2 * rows);
-  let agreement = 0;
-  for (let bits = 1; bits <= finestGrid; bits += 1) {
-    const thermometer = openThermometer(specOf(request, { kind: 'grid', bits }), ranges);
-    const ensemble = moveThresholds(exact, thermometer, columns);
-    agreement = agreementOf(request, clear, treeScores(ensemble, features, 2 * rows));
-    if (agreement >= request.minAgreement) return { thermometer, ensemble };
-  }
-  throw new AppError(
-    'plan.impossible',
-    `With ${String(2 ** finestGrid - 1)} hidden edges a feature only ${(100 * agreement).toFixed(1)} % agree with the model.`,
-    { hint: 'Use --reveal thresholds, which is exact, or a smaller --min-agreement.' },
+  const seen = seeEnsemble(request);
+  return planEachMode(request.modes, (mode) =>
+    mode === 'latency' ? planBits(request, seen) : planThroughput(request, seen),
   );
 }
 
-function agreementOf(request: BodyRequest, clear: Float64Array, other: Float64Array): number {
-  if (request.task.kind === 'regression') return rSquared(other, clear);
-  const rows = clear.length / request.body.outputs;
-  return measureAgreement(
-    request.task,
-    { clear, other, rows },
-    { maxError: request.maxError, typicalScore: request.scoreScale },
-  ).agreement;
+function planThroughput(request: BodyRequest<TreeEnsemble>, seen: SeenEnsemble): ModePlan {
+  const plan = planRecords(request, seen);
+  const { mode, circuit, parameters, estimate, blockRecords, errorBound } = plan.client;
+  const recordSeconds = estimate.blockSeconds / blockRecords;
+  const predicted = { ...estimate, recordSeconds, scoreDeviation: errorBound / 3 };
+  return { plan, candidates: [{ mode, circuit, parameters: parameters.id, predicted }] };
 }
 
-function specOf({ body, features }: BodyRequest<TreeEnsemble>, edges: ThermometerSpec['edges']): ThermometerSpec {
-  const missing = features.map((feature) => feature.kind === 'number' && feature.missing === 'keep');
-  return { comparison: body.comparison, missing, edges };
-}
-
-function planRecords(
-  request: BodyRequest<TreeEnsemble>,
-  { thermometer, ensemble }: SeenEnsemble,
-  mode: PlanMode,
-): PlannedMode {
+function planRecords(request: BodyRequest<TreeEnsemble>, { thermometer, ensemble }: SeenEnsemble): PlannedMode {
   const { outputs, inputs, base } = ensemble;
   const trees = bitTrees(ensemble, thermometer);
   // Leaves are off by half a step each; the sum by at most as many halves as there are trees.
@@ -105,6 +42,7 @@ function planRecords(
   const plainBits = Math.ceil(Math.log2(largestScore(integers, integerBase) + 1)) + 2;
   const parameters = recordsParameters(integers, outputs, plainBits);
   if (parameters === undefined) throw tooDeep(integers, outputs, plainBits);
+  const mode = 'throughput' as const;
   const shared = { mode, parameters, inputs, outputs, blockRecords: parameters.polyModulusDegree, blocksPerQuery: 1 };
   const estimate = estimateRecords(integers, { outputs, parameters, bits: thermometer.bits });
   if (estimate.queryBytes > largestQueryBytes) throw tooLarge(thermometer.bits, estimate.queryBytes);
@@ -136,20 +74,6 @@ function tooLarge(bits: number, bytes: number): AppError {
   return new AppError('plan.impossible', `A query would carry ${String(bits)} bits a record, ${sizes}.`, {
     hint: 'Use --reveal thresholds, a smaller --min-agreement, fewer features or shallower trees.',
   });
-}
-
-/** Largest size that an output's sum can have. */
-function largestScore(trees: readonly BitTree[], base: Float64Array): number {
-  const sums = base.map((value) => Math.abs(value));
-  for (const { leafValues } of trees) {
-    for (const output of sums.keys()) {
-      let most = 0;
-      for (let index = output; index < leafValues.length; index += sums.length)
-        most = Math.max(most, Math.abs(leafValues[index] ?? 0));
-      sums[output] = (sums[output] ?? 0) + most;
-    }
-  }
-  return sums.reduce((most, value) => Math.max(most, value), 0);
 }
 
 /** Seconds for a prime at N = 8192 on one thread, measured. */

@@ -12,6 +12,7 @@ import { sha256 } from '../digest.ts';
 import { joinFrames, splitFrames } from '../frames.ts';
 import type { Seal } from '../library.ts';
 import type { BlockCodec, CodecOptions } from './block-codec.ts';
+import { bitsCodec } from './bits-codec.ts';
 import { coefficientsCodec } from './coefficients-codec.ts';
 import { featuresCodec } from './features-codec.ts';
 import { recordsCodec } from './records-codec.ts';
@@ -191,6 +192,7 @@ function openCodec(
 function codecOf(he: HeContext, plan: ClientPlan, borrowed: CodecOptions): BlockCodec {
   if (plan.circuit === 'affine-coefficients') return coefficientsCodec(he, plan, borrowed);
   if (plan.circuit === 'network-features') return featuresCodec(he, plan, borrowed);
+  if (plan.circuit === 'trees-bits') return bitsCodec(he, plan, borrowed);
   return plan.circuit === 'trees-records' ? treeRecordsCodec(he, plan, borrowed) : recordsCodec(he, plan, borrowed);
 }
 

@@ -8,6 +8,7 @@ import { makeContext, type HeContext } from '../context.ts';
 import { sha256 } from '../digest.ts';
 import { joinFrames, splitFrames } from '../frames.ts';
 import type { Seal } from '../library.ts';
+import { bitsCircuit } from './bits-circuit.ts';
 import type { Circuit, Share, SplitCircuit } from './circuit.ts';
 import { coefficientsCircuit } from './coefficients-circuit.ts';
 import { featuresCircuit } from './features-circuit.ts';
@@ -140,6 +141,16 @@ function openCircuit(he: HeContext, plan: ServerPlan, tensors: Float64Array): Ci
   if (plan.circuit === 'network-records') return networkRecordsCircuit(he, plan, tensor);
   if (plan.circuit === 'trees-records') {
     return treeRecordsCircuit(he, plan, { trees: tensor(plan.trees), base: tensor(plan.base) });
+  }
+  if (plan.circuit === 'trees-bits') {
+    const { nodes, reads, constants, factors, base } = plan;
+    return bitsCircuit(he, plan, {
+      nodes: tensor(nodes),
+      reads: tensor(reads),
+      constants: tensor(constants),
+      factors: tensor(factors),
+      base: tensor(base),
+    });
   }
   const values = { weights: tensor(plan.weights), bias: tensor(plan.bias) };
   return plan.circuit === 'affine-coefficients'
