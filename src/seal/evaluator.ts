@@ -13,6 +13,8 @@ export interface Evaluation {
   readonly result: Uint8Array;
   /** From the query's bytes in to the result's bytes out. */
   readonly seconds: number;
+  /** Of these, where threads shared a block: what one of them computed after the shared steps. */
+  readonly aloneSeconds?: number;
 }
 
 /** Fetches the evaluation keys (.spk) of a key id; called when they are not in the cache. */
@@ -57,12 +59,16 @@ export function openEvaluator(
       const blocks = await Promise.all(
         requests.map(
           async (request) =>
-            await (isSplit(plan) ? evaluateSplit(pool, request, signal) : pool.run('evaluate', request, { signal })),
+            await (isSplit(plan)
+              ? evaluateSplit(pool, request, signal)
+              : { block: await pool.run('evaluate', request, { signal }), aloneSeconds: 0 }),
         ),
       );
       const seconds = (performance.now() - started) / 1000;
-      const named = blocks.map((block, index) => ({ name: `block-${String(index)}`, ...block }));
-      return { result: encodeContainer(resultHeaderOf(header, seconds), named, sha256), seconds };
+      const named = blocks.map(({ block }, index) => ({ name: `block-${String(index)}`, ...block }));
+      const result = encodeContainer(resultHeaderOf(header, seconds), named, sha256);
+      const aloneSeconds = blocks.reduce((sum, block) => sum + block.aloneSeconds, 0);
+      return isSplit(plan) ? { result, seconds, aloneSeconds } : { result, seconds };
     },
     [Symbol.asyncDispose]: async () => {
       await pool[Symbol.asyncDispose]();
@@ -75,7 +81,7 @@ async function evaluateSplit(
   pool: WorkerPool<Tasks>,
   request: BlockRequest,
   signal: AbortSignal,
-): Promise<EvaluatedBlock> {
+): Promise<{ readonly block: EvaluatedBlock; readonly aloneSeconds: number }> {
   const shared = { ...request, bytes: sharedBytes(request.bytes) };
   const partials = await Promise.all(
     Array.from({ length: pool.threads }, async (_, part) => {
@@ -83,7 +89,9 @@ async function evaluateSplit(
     }),
   );
   const { mode, key, evaluationKeys } = request;
-  return await pool.run('finish', { mode, key, evaluationKeys, partials }, { signal, lane: 0 });
+  const started = performance.now();
+  const block = await pool.run('finish', { mode, key, evaluationKeys, partials }, { signal, lane: 0 });
+  return { block, aloneSeconds: (performance.now() - started) / 1000 };
 }
 
 /** Encodes ahead of the first query; a failure shows again at that query, where there is somebody to tell. */

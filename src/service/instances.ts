@@ -1,6 +1,7 @@
 import { availableParallelism, cpus } from 'node:os';
 import type { InstancesOutcome } from '../core/artifact/outcomes.ts';
-import { estimateOn, instanceTypes, mostThreads, type MachineKind } from '../core/plan/instances.ts';
+import { mostShares } from '../core/plan/features-layers.ts';
+import { estimateOn, instanceTypes, mostThreads, type MachineKind, type MeasuredPlan } from '../core/plan/instances.ts';
 import type { Proof } from './prove.ts';
 
 /** Clocks below this are no clocks: some machines report 0, others that of a timer. */
@@ -9,22 +10,33 @@ const leastMegahertz = 500;
 /** What the plans would take on instance types, from what their proofs took here. */
 export function estimateInstances(proofs: readonly Proof[]): InstancesOutcome {
   const here = thisMachine();
+  const split = proofs.some(({ aloneSeconds }) => aloneSeconds !== undefined);
   return {
-    basis: basisOf(here),
+    basis: split ? `${basisOf(here)} ${basisOfSplit}` : basisOf(here),
     estimates: instanceTypes.flatMap((type) =>
-      proofs.map(({ plan, timedRecords, timedBlocks, isSplit }) => {
-        const parts = isSplit ? mostThreads : timedBlocks;
-        const measured = { seconds: plan.seconds.evaluate, records: timedRecords, parts };
-        return {
-          instance: type.name,
-          virtualProcessors: type.virtualProcessors,
-          mode: plan.mode,
-          ...estimateOn(type, here, measured),
-        };
-      }),
+      proofs.map((proof) => ({
+        instance: type.name,
+        virtualProcessors: type.virtualProcessors,
+        mode: proof.plan.mode,
+        ...estimateOn(type, here, measuredOf(proof)),
+      })),
     ),
   };
 }
+
+/** Seconds to evaluate a block as the built-in cost table counts them: of one thread, or of two where threads share a block. */
+export function tableSeconds(proof: Proof): number {
+  const { plan, aloneSeconds, threadsAtWork, timedBlocks } = proof;
+  if (aloneSeconds === undefined) return (plan.seconds.evaluate * threadsAtWork) / timedBlocks;
+  return estimateOn({ cores: 2, gigahertz: undefined }, thisMachine(), measuredOf(proof)).seconds;
+}
+
+function measuredOf({ plan, timedRecords, timedBlocks, aloneSeconds }: Proof): MeasuredPlan {
+  const measured = { seconds: plan.seconds.evaluate, records: timedRecords, parts: timedBlocks };
+  return aloneSeconds === undefined ? measured : { ...measured, aloneSeconds };
+}
+
+const basisOfSplit = `One record in a block: its first steps are taken to be shared evenly by at most ${String(mostShares)} cores, the rest is one core's, and queries take turns.`;
 
 function thisMachine(): MachineKind {
   const megahertz = Math.max(0, ...cpus().map(({ speed }) => speed));

@@ -27,6 +27,8 @@ export interface TimedQuery {
   readonly resultBytes: number;
   readonly encrypt: number;
   readonly evaluate: number;
+  /** Of `evaluate`, where threads share a block: what one of them computed after the shared steps. */
+  readonly alone?: number;
   readonly decrypt: number;
 }
 
@@ -123,8 +125,10 @@ export async function timeQuery(plan: ClientPlan, allFeatures: Float64Array, ben
   do runs.push(await throughPlan(plan, { job, index: runs.length, features }, bench));
   while (runs.length < timedQueries && performance.now() < until);
   const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? 0;
+  const alone = runs.map(({ evaluation }) => evaluation.aloneSeconds).filter((seconds) => seconds !== undefined);
   return {
     records,
+    ...(alone.length === 0 ? {} : { alone: median(alone) }),
     queryBytes: median(runs.map((run) => run.query.query.length)),
     resultBytes: median(runs.map((run) => run.evaluation.result.length)),
     encrypt: median(runs.map((run) => run.query.seconds)),

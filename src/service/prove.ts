@@ -36,9 +36,9 @@ export interface Proof {
   /** Records and blocks in the query that was timed. */
   readonly timedRecords: number;
   readonly timedBlocks: number;
-  /** Whether a block is spread over threads. */
-  readonly isSplit: boolean;
-  /** Threads that evaluated blocks side by side: one where a block is spread over all of them. */
+  /** Where threads share a block: of the time to evaluate it, what one of them computed after the shared steps. */
+  readonly aloneSeconds?: number;
+  /** Threads that evaluated whole blocks side by side. */
   readonly threadsAtWork: number;
   /** Most resident memory of this process during the proof: client and evaluator together. */
   readonly memoryBytes: number;
@@ -116,8 +116,8 @@ async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench):
     parameters: plan.parameters,
     timedRecords: timed.records,
     timedBlocks,
-    isSplit: isOneRecord(plan),
-    threadsAtWork: isOneRecord(plan) ? 1 : Math.min(bench.evaluator.threads, timedBlocks),
+    ...(timed.alone === undefined ? {} : { aloneSeconds: timed.alone }),
+    threadsAtWork: Math.min(bench.evaluator.threads, timedBlocks),
     memoryBytes: memory.mostBytes(),
     errorBound: plan.errorBound,
     rmsError: agreement.rmsError,

@@ -9,6 +9,7 @@ import { securityOf } from '../core/plan/parameters.ts';
 import type { PlannedDeployment } from '../core/plan/plan-model.ts';
 import { measureAccuracy } from '../core/table/accuracy.ts';
 import type { Calibrated } from './calibrated.ts';
+import { tableSeconds } from './instances.ts';
 import type { Proof } from './prove.ts';
 
 export interface ReportParts {
@@ -119,10 +120,10 @@ function candidateOf(candidate: CandidateReport, { planned, proofs }: ReportPart
 }
 
 function measuredOf(proof: Proof): NonNullable<CandidateOutcome['measured']> {
-  const { plan, timedBlocks: blocks, threadsAtWork, rmsError, memoryBytes } = proof;
-  const { encrypt, evaluate, decrypt } = plan.seconds;
+  const { plan, timedBlocks: blocks, rmsError, memoryBytes } = proof;
+  const { encrypt, decrypt } = plan.seconds;
   return {
-    blockSeconds: (encrypt + evaluate * threadsAtWork + decrypt) / blocks,
+    blockSeconds: (encrypt + decrypt) / blocks + tableSeconds(proof),
     queryBytes: Math.round(plan.bytes.query / blocks),
     resultBytes: Math.round(plan.bytes.result / blocks),
     rmsError,

@@ -81,6 +81,23 @@ describe('what compile tells of a deployment', () => {
       expect(estimates.filter((estimate) => estimate.instance === instance)).toHaveLength(2);
   });
 
+  it('has instances of many cores spare a plan of one record only what its threads share', async () => {
+    const digits = (name: string): string => fileURLToPath(new URL(`../fixtures/digits/${name}`, import.meta.url));
+    const rows = ['--calibration', digits('calibration.csv'), '--mode', 'latency'];
+    const target = ['-o', join(folder, 'network'), '--explain', '--json'];
+    const made = compileOutcome.parse(
+      JSON.parse(await sealpoint('compile', digits('mlp_relu.onnx'), ...rows, ...target)),
+    );
+    expect(made.plans[0]?.packing).toBe('features');
+    const { basis, estimates } = made.instances ?? { basis: '', estimates: [] };
+    const secondsOn = (name: string): number => estimates.find(({ instance }) => instance === name)?.seconds ?? 0;
+    // 48 cores against 2: even steps that were shared in full would take half as long on the four that share them.
+    expect(secondsOn('ml.m5.24xlarge')).toBeGreaterThan(secondsOn('ml.m5.xlarge') / 2);
+    expect(secondsOn('ml.m5.24xlarge')).toBeLessThan(secondsOn('ml.m5.xlarge'));
+    for (const { seconds, recordsPerSecond } of estimates) expect(recordsPerSecond).toBeCloseTo(1 / seconds, 6);
+    expect(basis).toContain('queries take turns');
+  });
+
   it('stands in report.json, with sizes, security and what client.zip reveals', async () => {
     const report = reportDocument.parse(JSON.parse(await readFile(join(folder, 'out', 'report.json'), 'utf8')));
     expect(report).toMatchObject({

@@ -62,7 +62,7 @@ export const candidateOutcome = z.strictObject({
   /** Whether it is the mode's plan. */
   chosen: z.boolean(),
   predicted: z.strictObject({
-    /** Thread time and bytes of one block. */
+    /** Thread time and bytes of one block; where threads share a block, the time of two. */
     blockSeconds: seconds,
     queryBytes: count,
     resultBytes: count,
@@ -76,7 +76,7 @@ export const candidateOutcome = z.strictObject({
   /** Of the chosen one, in the proof, a block each; memory is that of compile itself, client and evaluator together. */
   measured: z
     .strictObject({
-      /** Encrypting, evaluating (times the threads at work) and decrypting. */
+      /** Encrypting, evaluating and decrypting, in the same terms as the prediction. */
       blockSeconds: seconds,
       queryBytes: count,
       resultBytes: count,

@@ -3,7 +3,7 @@ import { blockCapacity, queryCapacity, type ClientPlan } from './plan.ts';
 /** What a query costs beside its blocks: a request, two files. */
 const querySeconds = 0.01;
 
-/** Predicted seconds on one thread for a number of records, from the deployment's own estimate: the same on every machine. */
+/** Predicted seconds for a number of records, on one thread or on two that share a block, from the deployment's own estimate: the same on every machine. */
 function predictedSeconds(plan: ClientPlan, records: number): number {
   const blocks = Math.ceil(records / blockCapacity(plan));
   return blocks * plan.estimate.blockSeconds + Math.ceil(records / queryCapacity(plan)) * querySeconds;

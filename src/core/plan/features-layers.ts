@@ -145,7 +145,12 @@ export function scheduleOf(
 }
 
 /** At most so many threads share a layer: each share of giant steps may want keys of its own. */
-const mostShares = 4;
+export const mostShares = 4;
+
+/** How many threads, of those there are, share a layer: a power of two. */
+export function sharesOf(threads: number): number {
+  return Math.min(mostShares, 2 ** Math.floor(Math.log2(threads)));
+}
 
 /**
  * A thread's share of the first layer: consecutive giant steps, as near as possible equally many.
@@ -156,7 +161,7 @@ export function shareOfGiants(
   share: { readonly part: number; readonly of: number },
 ): number[] {
   const giants = [...new Set(layer.steps.map((step) => splitStep(step, layer).giant))].sort((a, b) => a - b);
-  const shares = Math.min(mostShares, 2 ** Math.floor(Math.log2(share.of)));
+  const shares = sharesOf(share.of);
   const edge = (part: number) => Math.round((giants.length * Math.min(part, shares)) / shares);
   return giants.slice(edge(share.part), edge(share.part + 1));
 }

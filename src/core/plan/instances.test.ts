@@ -11,11 +11,17 @@ const measured = fc.record({
   records: fc.integer({ min: 1, max: 8192 }),
   parts: fc.integer({ min: 1, max: 64 }),
 });
+const split = fc
+  .record({
+    shared: fc.double({ min: 1e-4, max: 10, noNaN: true }),
+    alone: fc.double({ min: 1e-4, max: 10, noNaN: true }),
+  })
+  .map(({ shared, alone }) => ({ seconds: shared + alone, records: 1, parts: 1, aloneSeconds: alone }));
 
 describe('the estimate for another machine', () => {
   it('is what was measured for a machine like this', () => {
     fc.assert(
-      fc.property(machine, measured, (here, plan) => {
+      fc.property(machine, fc.oneof(measured, split), (here, plan) => {
         expect(estimateOn(here, here, plan).seconds).toBeCloseTo(plan.seconds, 9);
       }),
     );
@@ -48,7 +54,23 @@ describe('the estimate for another machine', () => {
       seconds: 1,
       recordsPerSecond: 800,
     });
-    expect(estimateOn(there, here, { seconds: 1, records: 1, parts: 8 }).seconds).toBe(0.25);
+    expect(estimateOn(there, here, { seconds: 1, records: 100, parts: 8 }).seconds).toBe(0.25);
+  });
+
+  it('never makes faster what one thread computes alone, and has split queries take turns', () => {
+    fc.assert(
+      fc.property(machine, machine, split, (there, here, plan) => {
+        const sameClock = { ...there, gigahertz: here.gigahertz };
+        const { seconds, recordsPerSecond } = estimateOn(sameClock, here, plan);
+        expect(seconds).toBeGreaterThanOrEqual(plan.aloneSeconds);
+        expect(recordsPerSecond).toBeCloseTo(1 / seconds, 9);
+      }),
+    );
+    // cnn_square: 64 ms of its first layer on two threads, 191 ms on one (ADR 0010).
+    const here = { cores: 2, gigahertz: undefined };
+    const plan = { seconds: 0.255, records: 1, parts: 1, aloneSeconds: 0.191 };
+    expect(estimateOn({ cores: 48, gigahertz: 3.1 }, here, plan).seconds).toBeCloseTo(0.223, 9);
+    expect(estimateOn({ cores: 3, gigahertz: 3.1 }, here, plan).seconds).toBeCloseTo(0.255, 9);
   });
 
   it("covers the article's two types", () => {

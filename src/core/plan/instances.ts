@@ -1,3 +1,5 @@
+import { sharesOf } from './features-layers.ts';
+
 /**
  * What a plan would take on other machines, from what it took here. Evaluating is arithmetic on one core after another: the estimate takes
  * cores of equal clock for equally fast, whatever their make, and knows nothing of memory bandwidth. It is good for choosing a type to try.
@@ -49,23 +51,30 @@ export interface MeasuredPlan {
   readonly seconds: number;
   /** Records in that query. */
   readonly records: number;
-  /** How many threads can share one query: blocks, or all that there are for a block that is split. */
+  /** Blocks of that query, which threads take side by side. */
   readonly parts: number;
+  /** Where threads share a block, and queries therefore take turns: of `seconds`, what one thread computes after the shared steps. */
+  readonly aloneSeconds?: number;
 }
 
 export interface InstanceEstimate {
   /** To evaluate one query. */
   readonly seconds: number;
-  /** With enough queries to keep every thread busy. */
+  /** With enough queries to keep every thread busy, where queries do not take turns. */
   readonly recordsPerSecond: number;
 }
 
 /**
- * seconds there = seconds here x cores at work here / cores at work there x clock here / clock there, where a query keeps as many cores at
- * work as it has parts, and no more than eight.
+ * seconds there = (alone + shared x cores at work here / cores at work there) x clock here / clock there, where a query keeps as many cores
+ * at work as it has parts, and no more than eight; of whole blocks nothing is alone. Shared steps are taken to be shared evenly.
  */
 export function estimateOn(there: MachineKind, here: MachineKind, measured: MeasuredPlan): InstanceEstimate {
   const clocks = here.gigahertz === undefined || there.gigahertz === undefined ? 1 : here.gigahertz / there.gigahertz;
+  if (measured.aloneSeconds !== undefined) {
+    const { seconds: all, aloneSeconds: alone } = measured;
+    const seconds = (alone + ((all - alone) * sharesOf(here.cores)) / sharesOf(there.cores)) * clocks;
+    return { seconds, recordsPerSecond: measured.records / seconds };
+  }
   const coreSeconds = measured.seconds * coresAtWork(here, measured.parts) * clocks;
   return {
     seconds: coreSeconds / coresAtWork(there, measured.parts),
