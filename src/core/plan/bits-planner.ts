@@ -4,29 +4,36 @@ import { treeScores } from '../model/trees/evaluate.ts';
 import { bitsCandidates, costOf, largestMemoryBytes, type Candidate } from './bits-candidates.ts';
 import type { BitsLayout } from './bits-layout.ts';
 import { productRounds } from './bits-levels.ts';
-import { slotTerms, type SlotTerms } from './bits-terms.ts';
+import { mostLiterals, slotTerms, type SlotTerms } from './bits-terms.ts';
 import type { BodyRequest, CandidateReport } from './body-planner.ts';
 import type { ModePlan } from './each-mode.ts';
 import { maxCoeffModulusBits } from './parameters.ts';
+import { pathTerms, type Term } from './path-terms.ts';
 import type { ClientPlanOf, ServerPlanOf } from './plan.ts';
 import type { SeenEnsemble } from './seen-ensemble.ts';
 import type { TensorWriter } from './tensors.ts';
-import { heightOf } from './tree-bits.ts';
+import { bitTrees, heightOf } from './tree-bits.ts';
+
+/** Laying out more takes minutes, for plans that need more memory than there is unless nearly all of their bits are the same. */
+const mostTerms = 1 << 15;
 
 /**
  * Trees for one record: the layout, steps and copies with the least time on server and line together.
  * @throws {AppError} plan.impossible: too many literals in a path for any modulus, or too many trees for memory
  */
 export function planBits(request: BodyRequest<TreeEnsemble>, seen: SeenEnsemble): ModePlan {
-  const terms = slotTerms(request, seen);
+  const { thermometer, ensemble } = seen;
+  const raw = pathTerms(bitTrees(ensemble, thermometer), thermometer, ensemble.outputs);
+  if (raw.terms.length > mostTerms) throw tooDeep(seen, raw.terms);
+  const terms = slotTerms(request, seen, raw);
   const candidates = bitsCandidates({
     slotTerms: terms,
-    thermometer: seen.thermometer,
+    thermometer,
     outputs: request.body.outputs,
     tolerance: (request.maxError * request.scoreScale) / terms.unit,
   });
   const [best] = candidates;
-  if (best === undefined) throw tooDeep(seen, terms);
+  if (best === undefined) throw tooDeep(seen, raw.terms);
   const chosen = { terms, best };
   return {
     plan: {
@@ -152,11 +159,11 @@ function layoutTensors(
 }
 
 /** @returns plan.impossible, naming depth and budget */
-function tooDeep({ ensemble: { trees } }: SeenEnsemble, { literals }: SlotTerms): AppError {
+function tooDeep({ ensemble: { trees } }: SeenEnsemble, terms: readonly Term[]): AppError {
   const depth = trees.reduce((most, tree) => Math.max(most, heightOf(tree)), 0);
   return new AppError(
     'plan.impossible',
-    `One record at a time, ${String(trees.length)} trees of depth ${String(depth)} with up to ${String(literals)} features on a path fit no plan: at most ${String(maxCoeffModulusBits[16384])} bits of modulus at N = 16384 and ${String(largestMemoryBytes / 1e9)} GB of memory.`,
+    `One record at a time, ${String(trees.length)} trees of depth ${String(depth)}, which make ${String(terms.length)} products of up to ${String(mostLiterals(terms))} features, fit no plan: at most ${String(mostTerms)} products, ${String(maxCoeffModulusBits[16384])} bits of modulus at N = 16384 and ${String(largestMemoryBytes / 1e9)} GB of memory.`,
     { hint: 'Train fewer or shallower trees (max_depth), allow a larger --max-error, or use --mode throughput.' },
   );
 }

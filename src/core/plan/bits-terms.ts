@@ -1,10 +1,10 @@
 import type { TreeEnsemble } from '../model/ir.ts';
 import { largestGain, type BitRows } from './bits-noise.ts';
 import type { BodyRequest } from './body-planner.ts';
-import { pathTerms, type Term } from './path-terms.ts';
+import type { PathTerms, Term } from './path-terms.ts';
 import type { SeenEnsemble } from './seen-ensemble.ts';
 import { thermometerBits } from './thermometer.ts';
-import { bitTrees, largestScore } from './tree-bits.ts';
+import { largestScore } from './tree-bits.ts';
 
 /** Terms in units of a slot. */
 export interface SlotTerms {
@@ -26,12 +26,12 @@ const mostValueBits = 6;
 /** Calibration rows that noise is followed for. */
 const noiseRows = 16;
 
-/** The ensemble as terms, scaled for slots. */
+/** @param raw the ensemble's terms. @returns them scaled for slots */
 export function slotTerms(
   { body, calibration, rows }: Pick<BodyRequest<TreeEnsemble>, 'body' | 'calibration' | 'rows'>,
   { thermometer, ensemble }: SeenEnsemble,
+  raw: PathTerms,
 ): SlotTerms {
-  const raw = pathTerms(bitTrees(ensemble, thermometer), thermometer, ensemble.outputs);
   const followed = Math.min(noiseRows, rows);
   const truth = thermometerBits(thermometer, calibration.slice(0, followed * body.inputs), followed);
   const bitRows = { truth, bits: thermometer.bits };
@@ -42,9 +42,14 @@ export function slotTerms(
     base: raw.base.map((value, output) => value + (ensemble.base[output] ?? 0)),
     unit,
     scoreBits: Math.max(0, Math.log2(bound / unit)),
-    literals: terms.reduce((most, { literals }) => Math.max(most, literals.length), 0),
+    literals: mostLiterals(terms),
     rows: bitRows,
   };
+}
+
+/** Of the longest term. */
+export function mostLiterals(terms: readonly Term[]): number {
+  return terms.reduce((most, { literals }) => Math.max(most, literals.length), 0);
 }
 
 /**

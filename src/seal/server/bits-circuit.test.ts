@@ -4,7 +4,7 @@ import { sidesOf, through, type Sessions } from '../../../test/sides.ts';
 import { ensembleOf, type LeafSpread } from '../../../test/tree-ensembles.ts';
 import type { DrawnTree } from '../../../test/tree-writers.ts';
 import type { Model } from '../../core/model/ir.ts';
-import { planModel, type PlannedDeployment } from '../../core/plan/plan-model.ts';
+import { planModel, type PlannedDeployment, type PlanRequest } from '../../core/plan/plan-model.ts';
 import { weylWords } from '../../core/plan/ranges.ts';
 import { openSecretSession } from '../client/secret-session.ts';
 import { loadSeal, type Seal } from '../library.ts';
@@ -76,12 +76,12 @@ interface Planned {
   readonly inputs: number;
 }
 
-function planned(shape: Shape, reveal: 'nothing' | 'thresholds'): Planned {
+function planned(shape: Shape, reveal: 'nothing' | 'thresholds', wanted: Partial<PlanRequest> = {}): Planned {
   const random = weylWords(shape.trees + shape.depth);
   const model = modelOf(shape, random);
   const calibration = drawRows(random, shape.features);
-  const wanted = { modes: ['latency'], reveal, maxError: 1e-3, minAgreement: 0 } as const;
-  return { plan: planModel({ model, calibration, rows, ...wanted }), calibration, inputs: shape.features };
+  const request = { model, calibration, rows, modes: ['latency'], reveal, maxError: 1e-3, minAgreement: 0 } as const;
+  return { plan: planModel({ ...request, ...wanted }), calibration, inputs: shape.features };
 }
 
 function open(plan: PlannedDeployment): {
@@ -180,6 +180,16 @@ describe('trees in the bits packing', () => {
       }
     });
     expect(refused).toHaveLength(1);
+  });
+
+  it('is refused with depth and budget where no modulus is precise enough, and left out where there is another mode', () => {
+    const maxError = 1e-7;
+    expect(() => planned(small, 'thresholds', { maxError })).toThrow(
+      /6 trees of depth 3, .* at most 32768 products, 430 bits of modulus/u,
+    );
+    const { plan } = planned(small, 'thresholds', { maxError, modes: ['latency', 'throughput'] });
+    expect(plan.client.plans.map(({ mode }) => mode)).toEqual(['throughput']);
+    expect(plan.refused.map(({ mode }) => mode)).toEqual(['latency']);
   });
 
   it('frees what it makes', () => {
