@@ -56,6 +56,9 @@ export interface Levels {
 /** Room above the largest value seen, in bits, for sums of the first layer; each activation doubles it. */
 export type Headroom = number;
 
+/** SEAL's primes have at most so many bits. */
+const largestPrime = 60;
+
 /** Without rescaling: one activation, no key but the public one. The special prime switches nothing and may be tiny. */
 export function flatLevels(magnitudes: NetworkMagnitudes, headroom: Headroom): Levels | undefined {
   if (magnitudes.products.length !== 1) return undefined;
@@ -90,7 +93,7 @@ export function rescaledLevels(
       primes.reduce((sum, bits) => sum + bits, 0) + 2 * Math.log2(scale) + Math.log2(product) + 2 * headroom + 2,
     );
     const bits = Math.round(2 * Math.log2(scale) + Math.log2(magnitudes.typicalProducts[index] ?? 1) - shape.kept);
-    if (bits < 22 || bits > 58) return undefined;
+    if (bits < 22 || bits > largestPrime) return undefined;
     primes.push(bits);
     scale = scale ** 2 / 2 ** bits;
     productScales.push(scale);
@@ -99,8 +102,8 @@ export function rescaledLevels(
   const gone = primes.reduce((sum, bits) => sum + bits, 0);
   const last = Math.log2(scale * (magnitudes.sums.at(-1) ?? 1)) + headroom + 2;
   const first = Math.max(Math.ceil(last), Math.ceil(needed - gone), 24);
-  if (first > 58) return undefined;
-  const special = Math.max(first, ...primes) + 1;
+  if (first > largestPrime) return undefined;
+  const special = Math.min(largestPrime, Math.max(first, ...primes) + 1);
   const parameters = makeParameterSet({
     scheme: 'ckks',
     polyModulusDegree: shape.degree,

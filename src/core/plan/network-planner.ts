@@ -23,6 +23,8 @@ import { roundNetwork, roundedScores, type RoundedNetwork } from './rounding.ts'
 
 /** A bound on every score error together: a normal deviate beyond it has probability 1e-23. */
 const boundDeviations = 10;
+/** Largest deviation seen among thousands of scores, in standard deviations. */
+const seenDeviations = 6;
 const canariesPerBlock = 6;
 /** Share of the tolerance that weights rounded to few bits, noise and flooding may each use up. */
 const share = 0.25;
@@ -138,7 +140,7 @@ function chooseLevels(prepared: PreparedNetwork, request: BodyRequest<AffineChai
   const magnitudes = networkMagnitudes(rounded, joined(prepared.calibration, prepared.canaries));
   const rows = someRows(prepared);
   for (const levels of candidateLevels(magnitudes)) {
-    if (noiseDeviation(rounded, levels, rows) * boundDeviations <= 4 * tolerance) return levels;
+    if (noiseDeviation(rounded, levels, rows) * seenDeviations <= 4 * tolerance) return levels;
   }
   const last = request.body.layers.findLast((layer) => layer.kind === 'activation');
   throw new AppError(
