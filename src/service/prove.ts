@@ -14,7 +14,14 @@ import type { Environment, Running } from './environment.ts';
 import { makeKeyMaterial } from './key-material.ts';
 import type { ParameterSet } from '../core/plan/parameters.ts';
 import { watchMemory } from './watch-memory.ts';
-import { scoreEncrypted, scoreSome, timeQuery, type Bench, type TimedQuery } from './prove-queries.ts';
+import {
+  scoreEncrypted,
+  scoreSome,
+  timeQuery,
+  type Bench,
+  type EncryptedScores,
+  type TimedQuery,
+} from './prove-queries.ts';
 
 export interface ProofRequest {
   readonly model: Model;
@@ -95,7 +102,7 @@ async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench):
   const features = joined(calibration, synthetic);
   const total = features.length / plan.inputs;
   const clear = clearScores(model.body, features, total);
-  const encrypted = isOneRecord(plan)
+  const encrypted: EncryptedScores = isOneRecord(plan)
     ? await scoreSome({ plan, features, twin: request.twins[plan.mode]?.(features, total) }, bench)
     : await scoreEncrypted(plan, features, bench);
   const measured = measureAgreement(
@@ -109,7 +116,7 @@ async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench):
     ? { ...measured, agreement: rSquared(encrypted.scores, clear), agreementLowerBound: 0 }
     : measured;
   demand(request, { plan, agreement, approximate });
-  const timed = await timeQuery(plan, features, bench);
+  const timed = await timeQuery(plan, { allFeatures: features, slow: encrypted.slow }, bench);
   const timedBlocks = Math.ceil(timed.records / Math.max(1, blockCapacity(plan)));
   return {
     plan: planOutcomeOf(plan, { agreement, bench, timed }),
