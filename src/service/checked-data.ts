@@ -28,7 +28,7 @@ const checkedRows = 8192;
 export async function checkData(
   file: string,
   document: ClientDocument,
-  options: { readonly clip: boolean; readonly running: Running },
+  options: { readonly clip: boolean; readonly overLine: boolean; readonly running: Running },
 ): Promise<CheckedData> {
   const { running, clip } = options;
   const signal = running.signal;
@@ -46,7 +46,7 @@ export async function checkData(
     records,
     sha256,
     clipped: reader.clipped(),
-    plan: choosePlan(document.plans, records),
+    plan: choosePlan(document.plans, records, options.overLine),
   };
 }
 

@@ -30,7 +30,7 @@ export async function encryptData(
   const { client } = await findDeployment(options, environment, running);
   const keySet = await requireKeySet(client, options.key, environment);
   const clip = options.clip ?? false;
-  const data = await checkData(resolve(options.data), client.document, { clip, running });
+  const data = await checkData(resolve(options.data), client.document, { clip, overLine: true, running });
   const folder = resolve(options.output);
   await makeFolder(folder);
   using keys = await unlock(keySet, environment);

@@ -86,7 +86,11 @@ async function prepare(options: RunOptions, environment: Environment, running: R
   const profile = await resolveProfile(chosen.profile, environment);
   const found = await findDeployment(chosen, environment, running);
   const { clip = false, withInput: withInputs = false } = chosen;
-  const data = await checkData(resolve(options.data), found.client.document, { clip, running });
+  const data = await checkData(resolve(options.data), found.client.document, {
+    clip,
+    overLine: profile.name !== 'local',
+    running,
+  });
   const warnings: string[] = [];
   const keySet = await keySetFor(chosen.key, { found, profile, warnings, environment, running });
   const output = resolve(chosen.output ?? 'predictions.csv');

@@ -77,7 +77,7 @@ function tooLarge(bits: number, bytes: number): AppError {
 }
 
 /** Seconds for a prime at N = 8192 on one thread, measured. */
-const cost = { product: 0.35e-3, scaling: 0.6e-3, relinearization: 0.5e-3, load: 0.5e-3 };
+const cost = { encrypt: 1e-3, product: 0.35e-3, scaling: 0.6e-3, relinearization: 0.5e-3, load: 0.5e-3 };
 
 function estimateRecords(
   trees: readonly BitTree[],
@@ -88,6 +88,7 @@ function estimateRecords(
   const primes = coeffModulusBits.length - 1;
   const size = polyModulusDegree / 8192;
   const perPrime =
+    plan.bits * cost.encrypt +
     work.products * cost.product +
     work.scalings * cost.scaling +
     work.usedBits * cost.load +
