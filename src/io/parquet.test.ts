@@ -134,6 +134,42 @@ describe('a Parquet file', () => {
     }
   });
 
+  it('ends, with its rows or by its own errors, when bytes of its page headers are changed', async () => {
+    const values = Array.from({ length: 200 }, (_, index) => index % 7);
+    await write([{ name: 'n', data: values, type: 'INT32', encoding: 'DELTA_BINARY_PACKED' }], {
+      codec: 'UNCOMPRESSED',
+    });
+    const whole = await readFile(path);
+    let refused = 0;
+    // The file begins with PAR1 and the header of the first data page.
+    for (let at = 4; at < 30; at += 1) {
+      for (const byte of [0x00, 0x01, 0x05, 0x80, 0xff]) {
+        const copy = Buffer.from(whole);
+        copy[at] = byte;
+        await writeFile(path, copy);
+        const outcome: unknown = await readAll(path).catch((error: unknown) => error);
+        if (!(outcome instanceof Error)) continue;
+        expect(outcome).toMatchObject({ name: 'AppError', code: 'data.unreadable', place: { file: path } });
+        refused += 1;
+      }
+    }
+    expect(refused).toBeGreaterThan(40);
+  });
+
+  it('is data.unreadable when a page would be decoded for ever', async () => {
+    const values = Array.from({ length: 200 }, (_, index) => index);
+    await write([{ name: 'n', data: values, type: 'INT32', nullable: false, encoding: 'DELTA_BINARY_PACKED' }], {
+      codec: 'UNCOMPRESSED',
+    });
+    const damaged = await readFile(path);
+    // 128 values a block in 4 miniblocks, 200 in all; then blocks of -16 values, whose every miniblock ends where it began.
+    const at = damaged.indexOf(Buffer.from([0x80, 0x01, 0x04, 0xc8, 0x01]));
+    expect(at).toBeGreaterThan(0);
+    damaged.set([0xf0, 0xff, 0xff, 0xff, 0x0f, 0x01, 0xc8, 0x01, 0x00, 0x00, 0x01], at);
+    await writeFile(path, damaged);
+    await expect(rowsOf(path)).rejects.toMatchObject({ code: 'data.unreadable', place: { file: path, column: 'n' } });
+  });
+
   it("stops when aborted, with the abort's reason", async () => {
     await write(columns, { rowGroupSize: 1 });
     const abort = new AbortController();

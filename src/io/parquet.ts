@@ -2,16 +2,17 @@ import {
   type AsyncBuffer,
   type DecodedArray,
   type FileMetaData,
+  type RowGroup,
+  type SchemaTree,
   parquetMetadataAsync,
-  parquetRead,
   parquetSchema,
 } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
 import type { FileHandle } from 'node:fs/promises';
 import { AppError } from '../core/error.ts';
 import type { Cell, RowBatch, RowSource } from '../core/table/rows.ts';
 import { toIoError } from './errors.ts';
 import { openForReading } from './file-bytes.ts';
+import { decodeColumn } from './parquet-column.ts';
 import { batchRows, checkHeader, emptyTable } from './row-batches.ts';
 
 /** One column of one row group: numbers packed (8 bytes a value, missing ones marked), everything else as cells. */
@@ -24,6 +25,7 @@ interface Opened {
   readonly file: string;
   readonly buffer: AsyncBuffer;
   readonly metadata: FileMetaData;
+  readonly schema: SchemaTree;
   readonly header: readonly string[];
 }
 
@@ -49,7 +51,7 @@ async function* batches(file: string, signal: AbortSignal): AsyncGenerator<RowBa
   for (const group of opened.metadata.row_groups) {
     const rows = Number(group.num_rows);
     const columns: Column[] = [];
-    for (const name of opened.header) columns.push(await readColumn(opened, { name, groupStart, rows }, signal));
+    for (const name of opened.header) columns.push(await readColumn(opened, { name, group, rows }, signal));
     for (let first = 0; first < rows; first += size) {
       signal.throwIfAborted();
       yield { firstRow: groupStart + first, rows: rowsOf(columns, first, Math.min(rows, first + size)) };
@@ -61,18 +63,18 @@ async function* batches(file: string, signal: AbortSignal): AsyncGenerator<RowBa
 async function readSchema(file: string, handle: FileHandle, signal: AbortSignal): Promise<Opened> {
   const buffer = await bufferOf(file, handle, signal);
   // A damaged footer may hold anything in any place, so that even looking at it belongs to the decoding.
-  const { metadata, columns } = await readable(file, signal, async () => {
+  const { metadata, schema } = await readable({ file }, signal, async () => {
     const footer = await parquetMetadataAsync(buffer);
-    const { children } = parquetSchema(footer);
-    if (!isPlausible(footer, children.length, buffer.byteLength))
+    const tree = parquetSchema(footer);
+    if (!isPlausible(footer, tree.children.length, buffer.byteLength))
       throw new Error('the sizes in the footer do not agree');
-    return { metadata: footer, columns: children };
+    return { metadata: footer, schema: tree };
   });
-  for (const { element, children } of columns) {
+  for (const { element, children } of schema.children) {
     if (children.length > 0 || element.repetition_type === 'REPEATED')
       throw unsupported(file, element.name, 'nested values');
   }
-  return { file, buffer, metadata, header: columns.map(({ element }) => element.name) };
+  return { file, buffer, metadata, schema, header: schema.children.map(({ element }) => element.name) };
 }
 
 async function bufferOf(file: string, handle: FileHandle, signal: AbortSignal): Promise<AsyncBuffer> {
@@ -98,19 +100,23 @@ async function bufferOf(file: string, handle: FileHandle, signal: AbortSignal): 
 }
 
 /** Runs a step of the decoder; whatever it throws on damaged bytes is the file's fault. */
-async function readable<T>(file: string, signal: AbortSignal, step: () => Promise<T>): Promise<T> {
+async function readable<T>(
+  place: { readonly file: string; readonly column?: string },
+  signal: AbortSignal,
+  step: () => Promise<T>,
+): Promise<T> {
   try {
     return await step();
   } catch (cause) {
     signal.throwIfAborted();
     if (cause instanceof AppError) throw cause;
-    throw unreadable(file, cause);
+    throw unreadable(place, cause);
   }
 }
 
-function unreadable(file: string, cause: unknown): AppError {
+function unreadable(place: { readonly file: string; readonly column?: string }, cause: unknown): AppError {
   const hint = 'It may be damaged or cut short; write it again, or save the table as CSV.';
-  return new AppError('data.unreadable', `Cannot read ${file} as Parquet.`, { file, hint, cause });
+  return new AppError('data.unreadable', `Cannot read ${place.file} as Parquet.`, { ...place, hint, cause });
 }
 
 /** What a footer says decides what is allocated, so it must agree with itself and with the file before anything is decoded. */
@@ -132,24 +138,20 @@ function isPlausible({ row_groups: groups, num_rows: rows }: FileMetaData, colum
 }
 
 async function readColumn(
-  opened: Opened,
-  part: { readonly name: string; readonly groupStart: number; readonly rows: number },
+  { file, buffer, schema }: Opened,
+  part: { readonly name: string; readonly group: RowGroup; readonly rows: number },
   signal: AbortSignal,
 ): Promise<Column> {
-  const { name, groupStart, rows } = part;
-  const { file, buffer, metadata } = opened;
-  const chunks: { readonly rowStart: number; readonly data: DecodedArray }[] = [];
-  await readable(file, signal, () =>
-    parquetRead({
-      file: buffer,
-      metadata,
-      compressors,
-      columns: [name],
-      rowStart: groupStart,
-      rowEnd: groupStart + rows,
-      onChunk: ({ columnData, rowStart }) => chunks.push({ rowStart: rowStart - groupStart, data: columnData }),
-    }),
-  );
+  const { name, group, rows } = part;
+  const chunks = await readable({ file, column: name }, signal, async () => {
+    const metadata = group.columns.find((column) => column.meta_data?.path_in_schema[0] === name)?.meta_data;
+    const child = schema.children.find(({ element }) => element.name === name);
+    if (metadata === undefined || child === undefined) throw new Error('a row group without the column');
+    // Some writers say 0 where there is no dictionary.
+    const start = Number(metadata.dictionary_page_offset) || Number(metadata.data_page_offset);
+    const bytes = await buffer.slice(start, start + Number(metadata.total_compressed_size));
+    return placed(decodeColumn({ bytes, metadata, schemaPath: [schema, child], rows }));
+  });
   if (chunks.reduce((sum, { data }) => sum + data.length, 0) !== rows) {
     throw new AppError('data.unreadable', `Cannot read ${file} as Parquet: column "${name}" has too few values.`, {
       file,
@@ -157,6 +159,16 @@ async function readColumn(
     });
   }
   return packNumbers(chunks, rows) ?? { cells: toCells(chunks, { file, name, rows }) };
+}
+
+/** With the row at which each begins. */
+function placed(pages: readonly DecodedArray[]): readonly { readonly rowStart: number; readonly data: DecodedArray }[] {
+  let next = 0;
+  return pages.map((data) => {
+    const rowStart = next;
+    next += data.length;
+    return { rowStart, data };
+  });
 }
 
 function packNumbers(
