@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, readdir, rm } from 'node:fs/promises';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { importModel } from '../src/core/model/import.ts';
+import type { Model } from '../src/core/model/ir.ts';
 import { clearScores } from '../src/core/model/score.ts';
 import { toAppError } from '../src/core/error.ts';
 import { bindColumns, nameColumns } from '../src/core/table/bind.ts';
+import { applyLink } from '../src/core/table/link.ts';
 import { preprocessRows } from '../src/core/table/preprocess.ts';
 import { programsOf } from '../src/app/programs.ts';
 import { openDataFile } from '../src/io/data-file.ts';
@@ -23,6 +25,32 @@ const [model, calibration, data] = [
   join(input, 'data.csv'),
 ];
 const predictions = join(output, 'predictions.csv');
+
+/** Three records of a larger model, one at a time. */
+interface Scene {
+  readonly title: string;
+  readonly model: string;
+  readonly calibration: string;
+  readonly data: string;
+  readonly name: string;
+}
+
+const scenes: readonly Scene[] = [
+  {
+    title: 'A hundred boosted trees (XGBoost), no split of which leaves the server',
+    model: join(input, 'forest.json'),
+    calibration,
+    data,
+    name: 'forest',
+  },
+  {
+    title: 'A digit network, 784-392-10, which took 187 s a record in a published article',
+    model: inRepository('resources/digits/network.onnx'),
+    calibration: inRepository('resources/digits/calibration.csv'),
+    data: inRepository('resources/digits/data.csv'),
+    name: 'network',
+  },
+];
 
 const abort = new AbortController();
 process.once('SIGINT', () => {
@@ -73,7 +101,7 @@ async function demo(): Promise<void> {
   }
   say('2. keys       the data owner makes a key set; secret keys stay in an encrypted file on this machine');
   const keySet = await createKeySet({ deployment: deployment.path, name: 'demo' }, environment, running);
-  say(`              ${keySet.name}: public part ${kilobytes(keySet.bytes.evaluationKeys)}`);
+  say(`              ${keySet.name}: public part ${sizeText(keySet.bytes.evaluationKeys)}`);
   say('3. run        encrypt, evaluate in a server process over HTTP, decrypt, verify');
   const run = await runJob(
     { data, deployment: deployment.path, key: 'demo', output: predictions },
@@ -87,13 +115,60 @@ async function demo(): Promise<void> {
   say(
     `              encrypt ${ms(seconds.encrypt)}, evaluate ${ms(seconds.evaluate)}, decrypt ${ms(seconds.decrypt)}, all ${seconds.total.toFixed(1)} s`,
   );
-  say(`              sent ${kilobytes(bytes.sent)}, received ${kilobytes(bytes.received)}\n`);
+  say(`              sent ${sizeText(bytes.sent)}, received ${sizeText(bytes.received)}\n`);
 
   await compare();
   await whatTheServerSaw(run.job);
+  for (const scene of scenes) await play(scene);
   say(
     `\nFiles: ${relative(process.cwd(), predictions)} and beside it. Whole demo: ${((performance.now() - started) / 1000).toFixed(1)} s.`,
   );
+}
+
+async function play(scene: Scene): Promise<void> {
+  const { name } = scene;
+  say(`\n${scene.title}`);
+  const compiled = await compileModel(
+    {
+      model: scene.model,
+      calibration: scene.calibration,
+      output: join(output, name),
+      mode: 'latency',
+      reveal: 'nothing',
+      maxError: 1e-3,
+      minAgreement: 0.99,
+    },
+    environment,
+    running,
+  );
+  const [plan] = compiled.plans;
+  if (plan === undefined) throw new Error('no plan');
+  const rows = (await readFile(scene.data, 'utf8')).split('\n').slice(0, 4);
+  const records = join(output, `${name}.csv`);
+  await writeFile(records, `${rows.join('\n').trimEnd()}\n`);
+  const answers = join(output, `${name}-predictions.csv`);
+  const run = await runJob({ data: records, deployment: compiled.path, output: answers }, environment, running);
+  const labels = (await readFile(answers, 'utf8'))
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((line) => line.split(',').at(-1) ?? '');
+  const clear = await plaintextLabels(scene.model, records);
+  say(`  labels decrypted ${labels.join(' ')}, in the clear ${clear.join(' ')}`);
+  say(
+    `  a record: server ${ms(plan.seconds.evaluate)}, sent ${sizeText(plan.bytes.query)}, received ${sizeText(plan.bytes.result)}; keys, once, ${sizeText(plan.bytes.evaluationKeys)}`,
+  );
+  say(
+    `  ${String(run.queries)} queries, ${String(run.verified)} of them canaries that look like the others; ${percent(plan.agreement)} of labels agreed in the proof`,
+  );
+}
+
+async function plaintextLabels(file: string, records: string): Promise<string[]> {
+  const { model: named, features, rows } = await openRecords(file, records);
+  const linked = applyLink(named.task, clearScores(named.body, features, rows), rows);
+  if (linked.kind !== 'classification' || named.task.kind !== 'classification') return [];
+  const { classes } = named.task;
+  return Array.from(linked.labels, (index) => String(classes[index] ?? index));
 }
 
 /** Predictions that went through encryption beside the plaintext model's. */
@@ -116,14 +191,25 @@ async function compare(): Promise<void> {
 }
 
 async function plaintextScores(): Promise<Float64Array> {
-  const source = await openDataFile(data, running);
-  const named = nameColumns(importModel(model, await readFile(model)), source.header, data);
-  const bound = bindColumns(named.preprocessing, source.header, data);
-  const scores: number[] = [];
+  const { model: named, features, rows } = await openRecords(model, data);
+  return clearScores(named.body, features, rows);
+}
+
+/** A model with its columns named, and records preprocessed for it. */
+async function openRecords(
+  file: string,
+  records: string,
+): Promise<{ readonly model: Model; readonly features: Float64Array; readonly rows: number }> {
+  const source = await openDataFile(records, running);
+  const named = nameColumns(importModel(file, await readFile(file)), source.header, records);
+  const bound = bindColumns(named.preprocessing, source.header, records);
+  const features: number[] = [];
+  let rows = 0;
   for await (const batch of source.batches(running.signal)) {
-    scores.push(...clearScores(named.body, preprocessRows(bound, batch, data).values, batch.rows.length));
+    features.push(...preprocessRows(bound, batch, records).values);
+    rows += batch.rows.length;
   }
-  return Float64Array.from(scores);
+  return { model: named, features: Float64Array.from(features), rows };
 }
 
 /** Everything in the store, which is all that the server could read. */
@@ -137,7 +223,7 @@ async function whatTheServerSaw(job: string): Promise<void> {
       const about = entry.name.endsWith('.json')
         ? 'ids, counts, states'
         : `${entropyBits(file).toFixed(2)} bits of entropy a byte`;
-      say(`  ${entry.name.padEnd(22)} ${kilobytes(file.length).padStart(9)}  ${about}`);
+      say(`  ${entry.name.padEnd(22)} ${sizeText(file.length).padStart(9)}  ${about}`);
     }
   }
 }
@@ -152,8 +238,12 @@ function entropyBits(bytes: Uint8Array): number {
   );
 }
 
-function kilobytes(bytes: number): string {
-  return `${(bytes / 1000).toFixed(1)} kB`;
+function sizeText(bytes: number): string {
+  return bytes < 1e6 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
 }
 
 function ms(seconds: number): string {

@@ -33,7 +33,7 @@ export interface TimedQuery {
 }
 
 /** A row a query: until so much time has passed, or so many rows are through, whichever comes first, but at least a few. */
-const loneRows = { most: 64, least: 4, ms: 15_000 };
+const loneRows = { most: 32, least: 4, ms: 8_000 };
 
 /**
  * Some rows through a plan that takes one at a time; each must come as near to the plan's clear twin as the plan says. The twin scores all
