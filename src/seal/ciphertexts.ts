@@ -32,3 +32,23 @@ export function saveCompact(he: HeContext, object: { saveToArray(mode: never): u
   const mode = mean > 50 ? he.seal.ComprModeType.none : he.seal.ComprModeType.zstd;
   return object.saveToArray(mode as never) as Uint8Array;
 }
+
+/** As it is, for another thread. @returns not a view into SEAL's memory */
+export function saveWhole(he: HeContext, ciphertext: Ciphertext): Uint8Array {
+  return Uint8Array.from(ciphertext.saveToArray(he.seal.ComprModeType.none) as Uint8Array);
+}
+
+/** @param saved what threads found; empty where one found nothing. @returns owned: the sum; undefined where there is none */
+export function addSaved(he: HeContext, saved: readonly Uint8Array[]): Ciphertext | undefined {
+  let total: Ciphertext | undefined;
+  for (const bytes of saved) {
+    if (bytes.length === 0) continue;
+    const summand = loadCiphertext(he, bytes);
+    if (total === undefined) total = summand;
+    else {
+      he.evaluator.addInplace(total, summand);
+      summand.delete();
+    }
+  }
+  return total;
+}

@@ -3,7 +3,7 @@ import type { ServerDeployment } from '../core/artifact/deployment.ts';
 import { readArtifact, type QueryHeader } from '../core/artifact/headers.ts';
 import { queryDigest } from '../core/artifact/ids.ts';
 import { AppError } from '../core/error.ts';
-import { isSplit, type ServerPlan } from '../core/plan/plan.ts';
+import { sharing, type ServerPlan } from '../core/plan/plan.ts';
 import { sha256 } from './digest.ts';
 import type { BlockRequest, EvaluatedBlock } from './server/server-session.ts';
 import type { ServerTasks } from './server-worker.ts';
@@ -41,6 +41,7 @@ export function openEvaluator(
   });
   const keysOf = keyCache(options.keyCacheBytes);
   const takeTurn = turns();
+  let underWay = 0;
   prepareSplitPlans(pool, deployment);
   return {
     deployment: deployment.id,
@@ -53,22 +54,29 @@ export function openEvaluator(
         const bytes = sections[index] ?? new Uint8Array(0);
         return { mode: header.plan, entry, bytes, key: header.key, evaluationKeys };
       });
-      // A query that is split takes all threads: queries one after another end sooner on the whole than in each other's way.
-      using turn = isSplit(plan) ? await takeTurn(signal) : undefined;
-      const started = turn?.started ?? performance.now();
-      const blocks = await Promise.all(
-        requests.map(
-          async (request) =>
-            await (isSplit(plan)
-              ? evaluateSplit(pool, request, signal)
-              : { block: await pool.run('evaluate', request, { signal }), aloneSeconds: 0 }),
-        ),
-      );
-      const seconds = (performance.now() - started) / 1000;
-      const named = blocks.map(({ block }, index) => ({ name: `block-${String(index)}`, ...block }));
-      const result = encodeContainer(resultHeaderOf(header, seconds), named, sha256);
-      const aloneSeconds = blocks.reduce((sum, block) => sum + block.aloneSeconds, 0);
-      return isSplit(plan) ? { result, seconds, aloneSeconds } : { result, seconds };
+      // One record is split over all threads, one query after the other: they end sooner than in each other's way. Large blocks are, too,
+      // while no other query wants the threads; several are spread whole, which costs less in all.
+      using turn = sharing(plan) === 'always' ? await takeTurn(signal) : undefined;
+      const split = turn !== undefined || (sharing(plan) === 'when idle' && underWay === 0 && requests.length === 1);
+      underWay += 1;
+      try {
+        const started = turn?.started ?? performance.now();
+        const blocks = await Promise.all(
+          requests.map(
+            async (request) =>
+              await (split
+                ? evaluateSplit(pool, request, signal)
+                : { block: await pool.run('evaluate', request, { signal }), aloneSeconds: 0 }),
+          ),
+        );
+        const seconds = (performance.now() - started) / 1000;
+        const named = blocks.map(({ block }, index) => ({ name: `block-${String(index)}`, ...block }));
+        const result = encodeContainer(resultHeaderOf(header, seconds), named, sha256);
+        const aloneSeconds = blocks.reduce((sum, block) => sum + block.aloneSeconds, 0);
+        return split ? { result, seconds, aloneSeconds } : { result, seconds };
+      } finally {
+        underWay -= 1;
+      }
     },
     [Symbol.asyncDispose]: async () => {
       await pool[Symbol.asyncDispose]();
@@ -76,7 +84,7 @@ export function openEvaluator(
   };
 }
 
-/** A block over all threads: each its share of the first steps, then the rest on the first. */
+/** A block over all threads: each its share of the first steps, then the rest on the first, ahead of whatever waits. */
 async function evaluateSplit(
   pool: WorkerPool<Tasks>,
   request: BlockRequest,
@@ -90,14 +98,14 @@ async function evaluateSplit(
   );
   const { mode, key, evaluationKeys } = request;
   const started = performance.now();
-  const block = await pool.run('finish', { mode, key, evaluationKeys, partials }, { signal, lane: 0 });
+  const block = await pool.run('finish', { mode, key, evaluationKeys, partials }, { signal, lane: 0, first: true });
   return { block, aloneSeconds: (performance.now() - started) / 1000 };
 }
 
 /** Encodes ahead of the first query; a failure shows again at that query, where there is somebody to tell. */
 function prepareSplitPlans(pool: WorkerPool<Tasks>, deployment: ServerDeployment): void {
   const never = new AbortController().signal;
-  for (const plan of deployment.document.plans.filter(isSplit)) {
+  for (const plan of deployment.document.plans.filter((candidate) => sharing(candidate) === 'always')) {
     for (let part = 0; part < pool.threads; part += 1) {
       const share = { part, of: pool.threads };
       pool.run('prepare', { mode: plan.mode, share }, { signal: never, lane: part }).catch(() => undefined);

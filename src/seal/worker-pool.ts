@@ -16,7 +16,8 @@ export interface WorkerPool<Tasks extends TaskTypes> extends AsyncDisposable {
   readonly threads: number;
   /**
    * Runs one task on the next free worker. An abort rejects at once; what runs already is left to end and its outcome dropped.
-   * @param options lane: the one worker that may take it (0 .. threads - 1), where what a task prepared is found again
+   * @param options lane: the one worker that may take it (0 .. threads - 1), where what a task prepared is found again; first: ahead of
+   * whatever waits
    */
   run<Kind extends keyof Tasks & string>(
     kind: Kind,
@@ -28,6 +29,7 @@ export interface WorkerPool<Tasks extends TaskTypes> extends AsyncDisposable {
 export interface RunOptions {
   readonly signal: AbortSignal;
   readonly lane?: number;
+  readonly first?: true;
 }
 
 interface Job {
@@ -36,6 +38,7 @@ interface Job {
   readonly settle: (outcome: Outcome) => void;
   readonly signal: AbortSignal;
   readonly lane: number | undefined;
+  readonly first: true | undefined;
 }
 
 type Outcome = { readonly output: unknown } | { readonly failure: AppError };
@@ -82,9 +85,9 @@ export function openWorkerPool<Tasks extends TaskTypes>(
   for (const lane of lanes) startWorker(pool, lane);
   return {
     threads,
-    run: async (kind, input, { signal, lane }) => {
+    run: async (kind, input, { signal, lane, first }) => {
       signal.throwIfAborted();
-      return await enqueue(pool, { kind, input, signal, lane });
+      return await enqueue(pool, { kind, input, signal, lane, first });
     },
     [Symbol.asyncDispose]: async () => {
       pool.closed = true;
@@ -126,7 +129,8 @@ function enqueue<Output>(pool: Pool, task: Omit<Job, 'settle'>): Promise<Output>
       },
     };
     signal.addEventListener('abort', abort, { once: true });
-    pool.queue.push(job);
+    if (job.first === true) pool.queue.unshift(job);
+    else pool.queue.push(job);
     startNext(pool);
   });
 }

@@ -24,11 +24,12 @@ export function estimateInstances(proofs: readonly Proof[]): InstancesOutcome {
   };
 }
 
-/** Seconds to evaluate a block as the built-in cost table counts them: of one thread, or of two where threads share a block. */
+/** Seconds to evaluate a block as the built-in cost table counts them: of one thread, or of two where threads always share a block. */
 export function tableSeconds(proof: Proof): number {
   const { plan, aloneSeconds, threadsAtWork, timedBlocks } = proof;
   if (aloneSeconds === undefined) return (plan.seconds.evaluate * threadsAtWork) / timedBlocks;
-  return estimateOn({ cores: 2, gigahertz: undefined }, thisMachine(), measuredOf(proof)).seconds;
+  const cores = plan.packing === 'records' ? 1 : 2;
+  return estimateOn({ cores, gigahertz: undefined }, thisMachine(), measuredOf(proof)).seconds;
 }
 
 function measuredOf({ plan, timedRecords, timedBlocks, aloneSeconds }: Proof): MeasuredPlan {
@@ -36,7 +37,7 @@ function measuredOf({ plan, timedRecords, timedBlocks, aloneSeconds }: Proof): M
   return aloneSeconds === undefined ? measured : { ...measured, aloneSeconds };
 }
 
-const basisOfSplit = `One record in a block: its first steps are taken to be shared evenly by at most ${String(mostShares)} cores, the rest is one core's, and queries take turns.`;
+const basisOfSplit = `A block's first steps are taken to be shared evenly by at most ${String(mostShares)} cores, the rest is one core's.`;
 
 function thisMachine(): MachineKind {
   const megahertz = Math.max(0, ...cpus().map(({ speed }) => speed));

@@ -14,8 +14,8 @@ import {
   zeroSlotDeviation,
   type Levels,
 } from './levels.ts';
+import { estimateRecords } from './network-cost.ts';
 import { polynomialScores, scaleFirstLayer } from './network.ts';
-import { dataModulusBits, type ParameterSet } from './parameters.ts';
 import { publicKeyAlone } from './plan.ts';
 import { joined, someRows, writeLayer, type PreparedNetwork } from './prepared-network.ts';
 import { scaleFeatures } from './ranges.ts';
@@ -163,32 +163,6 @@ function* candidateLevels(magnitudes: ReturnType<typeof networkMagnitudes>): Gen
       }
     }
   }
-}
-
-/** Milliseconds at N = 4096 with two data primes; all grow with N times primes, key switching with the square of the primes. */
-const costMs = { encrypt: 1, load: 0.35, addition: 0.011, product: 0.35, relinearize: 2.5, rescale: 0.4, result: 12 };
-
-function estimateRecords(
-  network: RoundedNetwork,
-  parameters: ParameterSet,
-): { blockSeconds: number; queryBytes: number; resultBytes: number } {
-  const primes = parameters.coeffModulusBits.length - 1;
-  const deep = network.layers.length > 2;
-  const size = (parameters.polyModulusDegree / 4096) * (primes / 2);
-  const additions = network.layers.reduce((sum, { matrix }) => sum + matrix.values.length * 1.5, 0);
-  const units = network.layers.slice(0, -1).reduce((sum, { matrix }) => sum + matrix.rows, 0);
-  const unit = costMs.product + (deep ? costMs.relinearize * (primes / 2) + costMs.rescale : 0);
-  const ms =
-    network.inputs * (costMs.encrypt + costMs.load) +
-    additions * costMs.addition +
-    units * unit +
-    network.outputs * costMs.result;
-  const bytes = (parameters.polyModulusDegree * dataModulusBits(parameters)) / 8;
-  return {
-    blockSeconds: (ms * size) / 1000,
-    queryBytes: Math.ceil(network.inputs * bytes * 1.05),
-    resultBytes: Math.ceil(network.outputs * bytes * (deep ? 2 / primes : 3)),
-  };
 }
 
 function candidateOf(client: PlannedMode['client']): PlannedBody['candidates'][number] {

@@ -128,9 +128,10 @@ export const serverPlan = z.discriminatedUnion('circuit', [
 export type ServerPlan = z.infer<typeof serverPlan>;
 export type ServerPlanOf<Circuit extends ServerPlan['circuit']> = Extract<ServerPlan, { circuit: Circuit }>;
 
-/** Whether one block is spread over threads. */
-export function isSplit(plan: Pick<ServerPlan, 'blockRecords'>): boolean {
-  return plan.blockRecords === 1;
+/** When threads share one block: where they always do, queries take turns; where one ciphertext is the whole query, never. */
+export function sharing({ circuit }: Pick<ServerPlan, 'circuit'>): 'always' | 'when idle' | 'never' {
+  if (circuit === 'network-features' || circuit === 'trees-bits') return 'always';
+  return circuit === 'network-records' || circuit === 'trees-records' ? 'when idle' : 'never';
 }
 
 /** Whether a query is one record, so that canaries are whole queries of their own. */

@@ -2,7 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import type { Ciphertext, GaloisKeys, RelinKeys } from 'node-seal';
 import { AppError } from '../../core/error.ts';
 import { zeroSlotDeviation } from '../../core/plan/levels.ts';
-import { loadCiphertext, saveCompact } from '../ciphertexts.ts';
+import { addSaved, loadCiphertext, saveCompact } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import {
@@ -15,7 +15,7 @@ import {
   type LiteralMasks,
   type SelectionShare,
 } from './bits-masks.ts';
-import { encryptZero, evaluateWhole, type Share, type SplitCircuit } from './circuit.ts';
+import { encryptZero, evaluateWhole, shareName, type Share, type SplitCircuit } from './circuit.ts';
 import type { EvaluationKeySet } from './evaluation-keys.ts';
 import { rerandomize } from './result-noise.ts';
 import { remembered } from './scalars.ts';
@@ -28,9 +28,7 @@ import { evaluateTurnedSum } from './turned-sum.ts';
 export function bitsCircuit(he: HeContext, plan: BitsPlan, tensors: BitsTensors): SplitCircuit {
   const shares = new Map<string, SelectionShare>();
   const selectionOf = (share: Share): SelectionShare =>
-    remembered(shares, `${String(share.part)}/${String(share.of)}`, () =>
-      encodeSelection(he, { plan, nodes: tensors.nodes, share }),
-    );
+    remembered(shares, shareName(share), () => encodeSelection(he, { plan, nodes: tensors.nodes, share }));
   let opened: LiteralMasks | undefined;
   const masks = (): LiteralMasks => (opened ??= encodeLiterals(he, plan, tensors));
   const circuit: Omit<SplitCircuit, 'evaluate' | typeof Symbol.dispose> = {
@@ -177,12 +175,8 @@ function literalsOf(he: HeContext, group: number, { plan, masks, partials, keys 
 
 /** @returns owned */
 function addPartials(he: HeContext, partials: readonly Uint8Array[]): Ciphertext {
-  const [first, ...others] = partials.filter(({ length }) => length > 0);
-  const sum = loadCiphertext(he, first ?? new Uint8Array(0));
-  for (const bytes of others) {
-    using other = loadCiphertext(he, bytes);
-    he.evaluator.addInplace(sum, other);
-  }
+  const sum = addSaved(he, partials);
+  if (sum === undefined) throw new TypeError('a group has nodes');
   return sum;
 }
 

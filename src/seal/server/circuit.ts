@@ -16,6 +16,11 @@ export interface Share {
   readonly of: number;
 }
 
+/** As a key of what is made for a share. */
+export function shareName({ part, of }: Share): string {
+  return `${String(part)}/${String(of)}`;
+}
+
 /** A circuit that spreads one block over threads: shares side by side, then the rest on one of them. */
 export interface SplitCircuit extends Circuit {
   /** Encodes the share's numbers ahead of the first query. */

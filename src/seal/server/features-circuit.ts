@@ -6,7 +6,7 @@ import { zeroSlotDeviation } from '../../core/plan/levels.ts';
 import type { TensorRef } from '../../core/plan/network-plan.ts';
 import type { ServerPlanOf } from '../../core/plan/plan.ts';
 import { diagonalsOf, inputSlots, type SlotMap } from '../../core/plan/slot-layers.ts';
-import { loadCiphertext, saveCompact } from '../ciphertexts.ts';
+import { addSaved, loadCiphertext, saveCompact, saveWhole } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import { evaluateWhole, type SplitCircuit } from './circuit.ts';
@@ -111,7 +111,7 @@ function firstSums(
   const given = openRotated(he, plan, { ciphertexts, owner });
   const babies = babySteps(he, given, { rotations: layer.rotations, keys, owner });
   const sum = giantSum(he, babies, { giants, period: layer.rotations.period, keys });
-  return sum === undefined ? [] : [saved(he, owner.use(sum))];
+  return sum === undefined ? [] : [saveWhole(he, owner.use(sum))];
 }
 
 /** From the first layer's sums, borrowed, to the last layer's. @returns owned */
@@ -239,12 +239,8 @@ function openRotated(
 
 /** @returns owned */
 function addUp(he: HeContext, parts: readonly Uint8Array[], scale: number): Ciphertext {
-  const [first, ...others] = parts;
-  const sum = loadCiphertext(he, first ?? new Uint8Array(0));
-  for (const bytes of others) {
-    using other = loadCiphertext(he, bytes);
-    he.evaluator.addInplace(sum, other);
-  }
+  const sum = addSaved(he, parts);
+  if (sum === undefined) throw new TypeError('a layer has sums');
   sum.setScale(scale);
   return sum;
 }
@@ -284,8 +280,4 @@ function activate(
   }
   he.evaluator.relinearizeInplace(a, keys.relinearizationKeys);
   he.evaluator.rescaleToNextInplace(a);
-}
-
-function saved(he: HeContext, ciphertext: Ciphertext): Uint8Array {
-  return Uint8Array.from(ciphertext.saveToArray(he.seal.ComprModeType.none) as Uint8Array);
 }

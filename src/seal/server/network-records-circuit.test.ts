@@ -69,7 +69,8 @@ function planned(widths: readonly number[], activation: Activation) {
   };
 }
 
-async function evaluate(made: ReturnType<typeof planned>): Promise<Float64Array> {
+/** @param threads that share the block */
+async function evaluate(made: ReturnType<typeof planned>, threads = 1): Promise<Float64Array> {
   const seal = await loadSeal();
   const { client, server, tensors } = made;
   const keys = generateKeys(seal, client.parameters, client.evaluationKeys);
@@ -95,7 +96,9 @@ async function evaluate(made: ReturnType<typeof planned>): Promise<Float64Array>
     galoisKeys: undefined,
     [Symbol.dispose]: () => undefined,
   };
-  return codec.decrypt(circuit.evaluate(codec.encrypt(block), set));
+  const query = codec.encrypt(block);
+  const partials = Array.from({ length: threads }, (_, part) => circuit.partial({ part, of: threads }, query, set));
+  return codec.decrypt(circuit.finish(partials, set));
 }
 
 function largestDifference(scores: Float64Array, known: Float64Array): number {
@@ -126,6 +129,19 @@ describe('a network in the records packing', () => {
       const made = planned(widths, { kind: 'relu' });
       expect(made.client.evaluationKeys.relinearization).toBe(true);
       expect(largestDifference(await evaluate(made), made.canaryScores)).toBeLessThan(made.client.errorBound);
+    }
+  });
+
+  it('is shared by threads', async () => {
+    for (const widths of [
+      [12, 3],
+      [8, 6, 2],
+    ]) {
+      const made = planned(widths, { kind: 'polynomial', coefficients: [0, 0.5, 0.25] });
+      for (const threads of [2, 3])
+        expect(largestDifference(await evaluate(made, threads), made.canaryScores)).toBeLessThan(
+          made.client.errorBound,
+        );
     }
   });
 

@@ -1,50 +1,70 @@
 import type { Ciphertext } from 'node-seal';
 import { zeroSlotDeviation } from '../../core/plan/levels.ts';
+import { scheduleCosts } from '../../core/plan/network-cost.ts';
 import type { NetworkLayerRef } from '../../core/plan/network-plan.ts';
+import {
+  schedule,
+  shareOf,
+  sharedLayer,
+  type LayerEntries,
+  type ScheduledLayer,
+} from '../../core/plan/network-schedule.ts';
 import type { ServerPlanOf } from '../../core/plan/plan.ts';
 import { AppError } from '../../core/error.ts';
-import { loadCiphertext, saveCompact } from '../ciphertexts.ts';
+import { addSaved, loadCiphertext, saveCompact, saveWhole } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import { integerCombination, type Term } from './bucket-sums.ts';
-import { encryptZero, type Circuit } from './circuit.ts';
+import { encryptZero, evaluateWhole, shareName, type Share, type SplitCircuit } from './circuit.ts';
 import { constantAdder, type AddConstant } from './constant.ts';
 import type { EvaluationKeySet } from './evaluation-keys.ts';
 import { rerandomize } from './result-noise.ts';
+import { remembered } from './scalars.ts';
 
 type Plan = ServerPlanOf<'network-records'>;
 
-/** A layer's numbers; each row's entries in the order in which units are wanted. */
-interface Layer {
-  readonly rows: number;
-  readonly rowStart: Float64Array;
-  readonly columnIndex: Float64Array;
-  readonly values: Float64Array;
+/** A layer's numbers. */
+interface Layer extends LayerEntries {
   readonly bias: Float64Array;
   readonly shift: Float64Array | undefined;
-  /** How many rows want each column. */
-  readonly uses: Uint32Array;
 }
 
 /**
  * A network with one slot a record: sums by additions alone, one product a hidden unit, no rotations. Units are computed when the next layer
- * first wants one and freed after the last use, so that of a convolution only a band of rows is held at a time.
+ * first wants one and freed after the last use, so that of a convolution only a band of rows is held at a time. Threads that share a block
+ * each compute the sums of one layer over some of its columns.
  */
 export function networkRecordsCircuit(
   he: HeContext,
   plan: Plan,
   tensor: (ref: NetworkLayerRef['bias']) => Float64Array,
-): Circuit {
+): SplitCircuit {
   const layers = openLayers(plan, tensor);
   const addConstant = constantAdder(he);
-  return {
-    inputCiphertexts: plan.inputs,
-    evaluate: (ciphertexts, keys) =>
+  const base = { he, plan, addConstant };
+  const costs = scheduleCosts(plan);
+  const shared = new Map<number, number>();
+  const sharedOf = (of: number): number => remembered(shared, of, () => sharedLayer(layers, of, costs));
+  const shares = new Map<string, readonly EvaluatedLayer[]>();
+  const layersOf = (share: Share): readonly EvaluatedLayer[] =>
+    remembered(shares, shareName(share), () => evaluated(layers, schedule(shareOf(layers, sharedOf(share.of), share))));
+  const circuit: Pick<SplitCircuit, 'partial' | 'finish'> = {
+    partial: (share, ciphertexts, keys) =>
       callSeal('evaluate a network', () => {
-        using units = unitStore({ he, plan, layers, addConstant, keys, ciphertexts });
+        const mine = layersOf(share);
+        using units = unitStore({ ...base, layers: mine, keys, first: { ciphertexts } });
+        return Array.from({ length: rowsOf(mine.at(-1)) }, (_, row) => {
+          using sum = units.sum(mine.length - 1, row);
+          return sum === undefined ? new Uint8Array(0) : saveWhole(he, sum);
+        });
+      }),
+    finish: (partials, keys) =>
+      callSeal('evaluate a network', () => {
+        const rest = layers.slice(sharedOf(partials.length));
+        using units = unitStore({ ...base, layers: evaluated(rest, schedule(rest)), keys, first: { partials } });
         return Array.from({ length: plan.outputs }, (_, output) => {
-          using result = units.sum(layers.length - 1, output) ?? units.constant();
-          addConstant(result, layers.at(-1)?.bias[output] ?? 0);
+          using result = units.sum(rest.length - 1, output) ?? zeroResult(he, plan, keys);
+          addConstant(result, rest.at(-1)?.bias[output] ?? 0);
           rerandomize(he, result, {
             keys,
             floodDeviation: plan.floodDeviation,
@@ -53,27 +73,57 @@ export function networkRecordsCircuit(
           return saveCompact(he, result);
         });
       }),
+  };
+  return {
+    inputCiphertexts: plan.inputs,
+    ...circuit,
+    evaluate: (ciphertexts, keys) => evaluateWhole(circuit, ciphertexts, keys),
+    prepare: layersOf,
     [Symbol.dispose]: () => {
       addConstant[Symbol.dispose]();
     },
   };
 }
 
+/** An encryption of zero at the last level, for an output that depends on nothing. @returns owned */
+function zeroResult(he: HeContext, plan: Plan, keys: EvaluationKeySet): Ciphertext {
+  const zero = encryptZero(he, keys, 2 ** plan.logScale);
+  for (let level = 1; plan.rescale && level < plan.layers.length; level += 1) {
+    he.evaluator.cipherModSwitchToNextInplace(zero);
+  }
+  return zero;
+}
+
+type EvaluatedLayer = Layer & ScheduledLayer;
+
+function evaluated(layers: readonly Layer[], scheduled: readonly ScheduledLayer[]): EvaluatedLayer[] {
+  return scheduled.map((entries, index) => {
+    const { bias, shift } = layers[index] ?? { bias: new Float64Array(0), shift: undefined };
+    return { ...entries, bias, shift };
+  });
+}
+
+function rowsOf(layer: LayerEntries | undefined): number {
+  return (layer?.rowStart.length ?? 1) - 1;
+}
+
+/** What the first layer starts from: a block's inputs, or its own sums as threads found them, by thread and row. */
+type First =
+  { readonly ciphertexts: readonly Uint8Array[] } | { readonly partials: readonly (readonly Uint8Array[])[] };
+
 interface Evaluation {
   readonly he: HeContext;
   readonly plan: Plan;
-  readonly layers: readonly Layer[];
+  readonly layers: readonly EvaluatedLayer[];
   readonly addConstant: AddConstant;
   readonly keys: EvaluationKeySet;
-  readonly ciphertexts: readonly Uint8Array[];
+  readonly first: First;
 }
 
 /** The values that are alive: layer 0's are the inputs, layer l's what layer l - 1 gives. */
 interface UnitStore extends Disposable {
   /** @returns owned: a row's combination of the values before it, without bias; undefined for a row of zeros */
   sum(layer: number, row: number): Ciphertext | undefined;
-  /** @returns owned: an encryption of zero at the last level, for an output that depends on nothing */
-  constant(): Ciphertext;
 }
 
 /** What a store works with. */
@@ -86,18 +136,11 @@ interface Units {
 }
 
 function unitStore(evaluation: Evaluation): UnitStore {
-  const { he, plan, layers } = evaluation;
+  const { layers } = evaluation;
   const values = layers.map(() => new Map<number, Ciphertext>());
   const units: Units = { evaluation, values, left: layers.map((layer) => layer.uses.slice()) };
   return {
     sum: (level, row) => sumOf(units, level, row),
-    constant: () => {
-      const zero = encryptZero(he, evaluation.keys, 2 ** plan.logScale);
-      for (let level = 1; plan.rescale && level < layers.length; level += 1) {
-        he.evaluator.cipherModSwitchToNextInplace(zero);
-      }
-      return zero;
-    },
     [Symbol.dispose]: () => {
       for (const level of values) for (const ciphertext of level.values()) ciphertext.delete();
     },
@@ -113,8 +156,10 @@ function valueOf(units: Units, level: number, index: number): Ciphertext {
 }
 
 function inputOf({ evaluation }: Units, index: number): Ciphertext {
-  const ciphertext = loadCiphertext(evaluation.he, evaluation.ciphertexts[index] ?? new Uint8Array(0));
-  ciphertext.setScale(2 ** evaluation.plan.logScale);
+  const { he, first, plan } = evaluation;
+  if (!('ciphertexts' in first)) throw new TypeError('inputs are read before sums are shared');
+  const ciphertext = loadCiphertext(he, first.ciphertexts[index] ?? new Uint8Array(0));
+  ciphertext.setScale(2 ** plan.logScale);
   return ciphertext;
 }
 
@@ -144,14 +189,20 @@ function relinearizeAndRescale({ he, keys }: Evaluation, ciphertext: Ciphertext)
 }
 
 function sumOf(units: Units, level: number, row: number): Ciphertext | undefined {
-  const layer = units.evaluation.layers[level];
+  const { he, layers, first } = units.evaluation;
+  if (level === 0 && 'partials' in first)
+    return addSaved(
+      he,
+      first.partials.map((partial) => partial[row] ?? new Uint8Array(0)),
+    );
+  const layer = layers[level];
   if (layer === undefined) return undefined;
   const terms: Term[] = [];
   for (let entry = layer.rowStart[row] ?? 0; entry < (layer.rowStart[row + 1] ?? 0); entry += 1) {
     const ciphertext = valueOf(units, level, layer.columnIndex[entry] ?? 0);
     terms.push({ ciphertext, factor: layer.values[entry] ?? 0 });
   }
-  const total = integerCombination(units.evaluation.he, terms);
+  const total = integerCombination(he, terms);
   release(units, level, row);
   return total;
 }
@@ -181,49 +232,13 @@ function missingKeys(): AppError {
   );
 }
 
-/** Each row's entries in the order in which their columns become available, and when the row itself is. */
-function orderedByNeed(
-  entries: { readonly rowStart: Float64Array; readonly columns: Float64Array; readonly factors: Float64Array },
-  wanted: Float64Array,
-): { readonly columnIndex: Float64Array; readonly values: Float64Array; readonly next: Float64Array<ArrayBuffer> } {
-  const { rowStart, columns, factors } = entries;
-  const available = columns.map((column) => wanted[column] ?? 0);
-  const [columnIndex, values] = [columns.slice(), factors.slice()];
-  const next = new Float64Array(rowStart.length - 1);
-  for (let row = 0; row < next.length; row += 1) {
-    const [start = 0, end = 0] = [rowStart[row], rowStart[row + 1]];
-    const order = Array.from({ length: end - start }, (_, place) => start + place);
-    order.sort((a, b) => (available[a] ?? 0) - (available[b] ?? 0));
-    columnIndex.set(
-      order.map((entry) => columns[entry] ?? 0),
-      start,
-    );
-    values.set(
-      order.map((entry) => factors[entry] ?? 0),
-      start,
-    );
-    // A unit can be computed once the last of its inputs is there.
-    next[row] = available[order.at(-1) ?? -1] ?? 0;
-  }
-  return { columnIndex, values, next };
-}
-
 function openLayers(plan: Plan, tensor: (ref: NetworkLayerRef['bias']) => Float64Array): Layer[] {
-  let wanted = Float64Array.from({ length: plan.inputs }, (_, index) => index);
-  return plan.layers.map((ref) => {
-    const [rowStart, columns, factors] = [tensor(ref.rowStart), tensor(ref.columnIndex), tensor(ref.values)];
-    const uses = new Uint32Array(ref.columns);
-    for (const column of columns) uses[column] = (uses[column] ?? 0) + 1;
-    const { columnIndex, values, next } = orderedByNeed({ rowStart, columns, factors }, wanted);
-    wanted = next;
-    return {
-      rows: ref.rows,
-      rowStart,
-      columnIndex,
-      values,
-      bias: tensor(ref.bias),
-      shift: ref.shift === undefined ? undefined : tensor(ref.shift),
-      uses,
-    };
-  });
+  return plan.layers.map((ref) => ({
+    columns: ref.columns,
+    rowStart: tensor(ref.rowStart),
+    columnIndex: tensor(ref.columnIndex),
+    values: tensor(ref.values),
+    bias: tensor(ref.bias),
+    shift: ref.shift === undefined ? undefined : tensor(ref.shift),
+  }));
 }

@@ -42,7 +42,8 @@ const records = Array.from({ length: 16 }, (_, code) => [
   (code >> 3) & ~(code >> 2) & 1,
 ]);
 
-async function scoresOf(trees: readonly BitTree[], base: readonly number[]): Promise<number[][]> {
+/** @param threads that share the block */
+async function scoresOf(trees: readonly BitTree[], base: readonly number[], threads = 1): Promise<number[][]> {
   const seal = await loadSeal();
   const outputs = base.length;
   const parameters = recordsParameters(trees, outputs, 14);
@@ -80,7 +81,8 @@ async function scoresOf(trees: readonly BitTree[], base: readonly number[]): Pro
     { trees: writeTrees(trees), base: Float64Array.from(base) },
   );
   const keys = { encryptor, relinearizationKeys, galoisKeys: undefined, [Symbol.dispose]: () => undefined };
-  const columns = circuit.evaluate(bits, keys).map((bytes) => {
+  const partials = Array.from({ length: threads }, (_, part) => circuit.partial({ part, of: threads }, bits, keys));
+  const columns = circuit.finish(partials, keys).map((bytes) => {
     using ciphertext = new seal.Ciphertext();
     ciphertext.loadFromArray(he.context, bytes);
     expect(decryptor.invariantNoiseBudget(ciphertext)).toBeGreaterThan(0);
@@ -108,5 +110,14 @@ describe('trees with one slot a record', () => {
   it('serve several outputs by one set of paths', async () => {
     const trees = [lopsided([1, 0, 20, -3, 0, 5, -600, 0]), leafAlone];
     expect(await scoresOf(trees, [1, 2])).toEqual(expected(trees, [1, 2]));
+  });
+
+  it('are shared by threads, also by more than there are trees', async () => {
+    const trees = [
+      lopsided([100, -250, 3, 777]),
+      lopsided([-1, 2, -2000, 1234]),
+      { ...leafAlone, leafValues: Float64Array.of(40) },
+    ];
+    for (const threads of [2, 5]) expect(await scoresOf(trees, [-5], threads)).toEqual(expected(trees, [-5]));
   });
 });

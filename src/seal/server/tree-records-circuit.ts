@@ -3,11 +3,11 @@ import type { ServerPlanOf } from '../../core/plan/plan.ts';
 import { readTrees, type BitTree } from '../../core/plan/tree-bits.ts';
 import { soleOutput } from '../../core/plan/tree-records.ts';
 import { AppError } from '../../core/error.ts';
-import { loadCiphertext, saveCompact } from '../ciphertexts.ts';
+import { addSaved, loadCiphertext, saveCompact, saveWhole } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import { polynomialCodec, type PolynomialCodec } from '../polynomials.ts';
-import type { Circuit } from './circuit.ts';
+import { evaluateWhole, shareName, type Share, type SplitCircuit } from './circuit.ts';
 import type { EvaluationKeySet } from './evaluation-keys.ts';
 import { floodedZero } from './flood.ts';
 import { constantPlaintext, remembered, scalarCache, type ScalarCache } from './scalars.ts';
@@ -17,29 +17,84 @@ type Plan = ServerPlanOf<'trees-records'>;
 /**
  * Trees with one slot a record, in BGV: node = b (left - right) + right, from the leaves up. A node's value is a ciphertext plus an integer
  * known in the clear; only differences that are multiplied again are relinearized, and trees with the same root share its product.
+ * Threads that share a block each sum some of the trees.
  */
 export function treeRecordsCircuit(
   he: HeContext,
   plan: Plan,
   tensors: { readonly trees: Float64Array; readonly base: Float64Array },
-): Circuit {
+): SplitCircuit {
   const trees = readTrees(tensors.trees);
   const polynomials = polynomialCodec(he);
   const scalars = scalarCache(he, polynomials);
-  return {
-    inputCiphertexts: plan.bits,
-    evaluate: (ciphertexts, keys) =>
+  const constants = sumConstants(trees, tensors.base);
+  const shares = new Map<string, readonly BitTree[]>();
+  const treesOf = (share: Share): readonly BitTree[] =>
+    remembered(shares, shareName(share), () => shareOfTrees(trees, plan.outputs, share));
+  const circuit: Pick<SplitCircuit, 'partial' | 'finish'> = {
+    partial: (share, ciphertexts, keys) =>
       callSeal('evaluate trees', () => {
         using arithmetic = openArithmetic(he, { ciphertexts, keys, scalars });
-        return evaluateTrees(arithmetic, trees, plan.outputs).map(({ ciphertext, constant }, output) => {
-          using owned = ciphertext;
-          return finish(he, { result: owned, constant: constant + (tensors.base[output] ?? 0), keys, polynomials });
+        return evaluateTrees(arithmetic, treesOf(share), plan.outputs).map((sum) => {
+          using owned = sum;
+          return owned === undefined ? new Uint8Array(0) : saveWhole(he, owned);
         });
       }),
+    finish: (partials, keys) =>
+      callSeal('evaluate trees', () =>
+        Array.from({ length: plan.outputs }, (_, output) => {
+          using result = addSaved(
+            he,
+            partials.map((partial) => partial[output] ?? new Uint8Array(0)),
+          );
+          return finish(he, { result, constant: constants[output] ?? 0, keys, polynomials });
+        }),
+      ),
+  };
+  return {
+    inputCiphertexts: plan.bits,
+    ...circuit,
+    evaluate: (ciphertexts, keys) => evaluateWhole(circuit, ciphertexts, keys),
+    prepare: treesOf,
     [Symbol.dispose]: () => {
       scalars[Symbol.dispose]();
     },
   };
+}
+
+/** base + what is left of each tree where every decision is to the right: an integer an output. */
+function sumConstants(trees: readonly BitTree[], base: Float64Array): Float64Array {
+  const constants = base.slice();
+  for (const { bit, right, leafValues } of trees) {
+    const last = rightmostLeaf(right, bit.length === 0 ? -1 : 0);
+    for (const output of constants.keys())
+      constants[output] = (constants[output] ?? 0) + (leafValues[last * constants.length + output] ?? 0);
+  }
+  return constants;
+}
+
+function rightmostLeaf(right: BitTree['right'], start: number): number {
+  let node = start;
+  while (node >= 0) node = right[node] ?? -1;
+  return ~node;
+}
+
+/** Trees with the same root, which share its product, stay together. */
+function shareOfTrees(trees: readonly BitTree[], outputs: number, { part, of }: Share): BitTree[] {
+  const groups = new Map<string, BitTree[]>();
+  for (const tree of trees) remembered(groups, rootOf(tree, soleOutput(tree, outputs)), (): BitTree[] => []).push(tree);
+  const ordered = [...groups.values()].flat();
+  const nodes = ordered.reduce((sum, { bit }) => sum + bit.length, 0);
+  let before = 0;
+  return ordered.filter(({ bit }) => {
+    const middle = before + bit.length / 2;
+    before += bit.length;
+    return Math.min(of - 1, Math.floor((middle * of) / Math.max(1, nodes))) === part;
+  });
+}
+
+function rootOf({ bit, missing }: BitTree, output: number | undefined): string {
+  return `${String(output)}/${String(bit[0])}/${String(missing[0])}`;
 }
 
 /** A ciphertext (owned; undefined: none) plus an integer in every slot. */
@@ -108,12 +163,9 @@ function absorb(he: HeContext, a: Ciphertext | undefined, b: Ciphertext | undefi
   return a;
 }
 
-/** The sums over trees, an output each. */
-function evaluateTrees(arithmetic: Arithmetic, trees: readonly BitTree[], outputs: number): Value[] {
-  const sums: { ciphertext: Ciphertext | undefined; constant: number }[] = Array.from({ length: outputs }, () => ({
-    ciphertext: undefined,
-    constant: 0,
-  }));
+/** The sums over trees, an output each, without their constants; owned. */
+function evaluateTrees(arithmetic: Arithmetic, trees: readonly BitTree[], outputs: number): (Ciphertext | undefined)[] {
+  const sums: (Ciphertext | undefined)[] = new Array<undefined>(outputs).fill(undefined);
   const byRoot = new Map<
     string,
     { readonly tree: BitTree; readonly output: number; difference: Ciphertext | undefined; factor: number }
@@ -124,31 +176,23 @@ function evaluateTrees(arithmetic: Arithmetic, trees: readonly BitTree[], output
       addByPaths(arithmetic, tree, sums);
       continue;
     }
-    const sum = sums[output];
-    if (sum === undefined) continue;
+    if (tree.bit.length === 0) continue;
     const leaf = (index: number): number => tree.leafValues[index * outputs + output] ?? 0;
-    if (tree.bit.length === 0) {
-      sum.constant += leaf(0);
-      continue;
-    }
     const left = valueOf(arithmetic, { tree, leaf }, tree.left[0] ?? -1);
     const right = valueOf(arithmetic, { tree, leaf }, tree.right[0] ?? -1);
-    const key = `${String(output)}/${String(tree.bit[0])}/${String(tree.missing[0])}`;
-    const group = remembered(byRoot, key, () => ({ tree, output, difference: undefined, factor: 0 }));
+    const group = remembered(byRoot, rootOf(tree, output), () => ({ tree, output, difference: undefined, factor: 0 }));
     group.difference = absorb(
       arithmetic.he,
       group.difference,
       subtract(arithmetic.he, left.ciphertext, right.ciphertext),
     );
     group.factor += left.constant - right.constant;
-    sum.ciphertext = absorb(arithmetic.he, sum.ciphertext, right.ciphertext);
-    sum.constant += right.constant;
+    sums[output] = absorb(arithmetic.he, sums[output], right.ciphertext);
   }
   for (const { tree, output, difference, factor } of byRoot.values()) {
-    const sum = sums[output];
     const decided = multiplyDifference(arithmetic, arithmetic.decision(tree, 0), difference);
     const scaled = arithmetic.addScaled(decided, arithmetic.decision(tree, 0), factor);
-    if (sum !== undefined) sum.ciphertext = absorb(arithmetic.he, sum.ciphertext, scaled);
+    sums[output] = absorb(arithmetic.he, sums[output], scaled);
   }
   return sums;
 }
@@ -205,17 +249,8 @@ function relinearize(he: HeContext, ciphertext: Ciphertext, keys: EvaluationKeyS
  * A tree whose leaves add to several outputs: with q = (path to the node) * b, an output is the sum over inner nodes of
  * q (rightmost leaf on the left - rightmost leaf on the right), so that each product serves all outputs.
  */
-function addByPaths(
-  arithmetic: Arithmetic,
-  tree: BitTree,
-  sums: { ciphertext: Ciphertext | undefined; constant: number }[],
-): void {
+function addByPaths(arithmetic: Arithmetic, tree: BitTree, sums: (Ciphertext | undefined)[]): void {
   const outputs = sums.length;
-  const rightmost = (start: number): number => {
-    let node = start;
-    while (node >= 0) node = tree.right[node] ?? -1;
-    return ~node;
-  };
   const leaf = (index: number, output: number): number => tree.leafValues[index * outputs + output] ?? 0;
   const visit = (node: number, path: Ciphertext | undefined): void => {
     if (node < 0) return;
@@ -226,8 +261,8 @@ function addByPaths(
       again: left >= 0 || right >= 0,
     });
     for (const [output, sum] of sums.entries()) {
-      const factor = leaf(rightmost(left), output) - leaf(rightmost(right), output);
-      sum.ciphertext = arithmetic.addScaled(sum.ciphertext, taken, factor);
+      const factor = leaf(rightmostLeaf(tree.right, left), output) - leaf(rightmostLeaf(tree.right, right), output);
+      sums[output] = arithmetic.addScaled(sum, taken, factor);
     }
     visit(left, taken);
     if (right < 0) return;
@@ -236,8 +271,6 @@ function addByPaths(
     visit(right, other);
   };
   visit(tree.bit.length === 0 ? -1 : 0, undefined);
-  const last = rightmost(tree.bit.length === 0 ? -1 : 0);
-  for (const [output, sum] of sums.entries()) sum.constant += leaf(last, output);
 }
 
 /** path * decision (a copy of the decision where the path is empty). @returns owned; size 2 where it is multiplied again */
