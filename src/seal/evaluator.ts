@@ -62,12 +62,7 @@ export function openEvaluator(
       try {
         const started = turn?.started ?? performance.now();
         const blocks = await Promise.all(
-          requests.map(
-            async (request) =>
-              await (split
-                ? evaluateSplit(pool, request, signal)
-                : { block: await pool.run('evaluate', request, { signal }), aloneSeconds: 0 }),
-          ),
+          requests.map(async (request) => await (split ? evaluateSplit : evaluateWhole)(pool, request, signal)),
         );
         const seconds = (performance.now() - started) / 1000;
         const named = blocks.map(({ block }, index) => ({ name: `block-${String(index)}`, ...block }));
@@ -84,12 +79,17 @@ export function openEvaluator(
   };
 }
 
+interface TimedBlock {
+  readonly block: EvaluatedBlock;
+  readonly aloneSeconds: number;
+}
+
+async function evaluateWhole(pool: WorkerPool<Tasks>, request: BlockRequest, signal: AbortSignal): Promise<TimedBlock> {
+  return { block: await pool.run('evaluate', request, { signal }), aloneSeconds: 0 };
+}
+
 /** A block over all threads: each its share of the first steps, then the rest on the first, ahead of whatever waits. */
-async function evaluateSplit(
-  pool: WorkerPool<Tasks>,
-  request: BlockRequest,
-  signal: AbortSignal,
-): Promise<{ readonly block: EvaluatedBlock; readonly aloneSeconds: number }> {
+async function evaluateSplit(pool: WorkerPool<Tasks>, request: BlockRequest, signal: AbortSignal): Promise<TimedBlock> {
   const shared = { ...request, bytes: sharedBytes(request.bytes) };
   const partials = await Promise.all(
     Array.from({ length: pool.threads }, async (_, part) => {

@@ -1,6 +1,9 @@
+import { totalmem } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
+import { constrainedMemory } from 'node:process';
 import type { CompileOutcome, PlanMode, PlanOutcome } from '../core/artifact/outcomes.ts';
 import type { ReportDocument } from '../core/artifact/report.ts';
+import { AppError } from '../core/error.ts';
 import { planModel, type PlannedDeployment } from '../core/plan/plan-model.ts';
 import { readCalibrated, readTruth, type Calibrated } from './calibrated.ts';
 import { packDeployment, type DeploymentArchives } from './deployment-archives.ts';
@@ -43,6 +46,7 @@ export async function compileModel(
   running.onProgress({ stage: 'Planning' });
   const modes: readonly PlanMode[] = options.mode === 'auto' ? ['latency', 'throughput'] : [options.mode];
   const planned = planModel({ ...options, ...calibrated, modes });
+  checkMemory(planned);
   const archives = packDeployment(planned);
   const truth = await readTruth(options.labels, calibrated, running);
   const proofs = await prove(options, { calibrated, planned, archives }, { environment, running });
@@ -66,6 +70,24 @@ export async function compileModel(
     ...(warnings.length === 0 ? {} : { warnings }),
   } as const;
   return { ...outcome, model, plaintext, ...(options.explain === true ? { candidates, instances } : {}) };
+}
+
+/**
+ * The proof evaluates a block here, and would rather not start than end in the middle.
+ * @throws {AppError} plan.impossible
+ */
+function checkMemory({ memoryBytes }: PlannedDeployment): void {
+  const here = Math.min(totalmem(), constrainedMemory() || Infinity);
+  for (const [mode, needed] of Object.entries(memoryBytes)) {
+    if (needed <= here) continue;
+    const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+    const other = mode === 'latency' ? 'throughput' : 'latency';
+    throw new AppError(
+      'plan.impossible',
+      `Evaluating the ${mode} plan takes about ${gigabytes(needed)} of memory; this machine has ${gigabytes(here)}.`,
+      { hint: `Compile on a larger machine, or use --mode ${other}.` },
+    );
+  }
 }
 
 /** What only report.json tells of a plan. */

@@ -14,6 +14,8 @@ export interface EvaluationKeySource {
 export interface EndpointEngine {
   /** Deployment id. */
   readonly deployment: string;
+  /** Queries that it evaluates side by side. */
+  readonly threads: number;
   /**
    * From a query's bytes to a result's bytes. Verifies header, hashes and ids, and caches evaluation keys by key id.
    * @returns the result and the seconds from bytes in to bytes out
@@ -50,6 +52,7 @@ export async function openEndpointEngine(
   });
   return {
     deployment: deployment.id,
+    threads: evaluator.threads,
     evaluate: async (query, keys, { signal }) =>
       await evaluator.evaluate(query, async (keyId, abort) => await keys.load(keyId, abort), signal),
     close: async () => {

@@ -9,6 +9,7 @@ import { openEndpointEngine } from './endpoint-engine.ts';
 import type { Environment, Running } from './environment.ts';
 import { findDeployment } from './find-deployment.ts';
 import { serverFolder } from './endpoints.ts';
+import { inOrder } from './ordered.ts';
 
 export interface EvaluateOptions {
   readonly queries: readonly string[];
@@ -41,19 +42,18 @@ export async function evaluateQueries(
     const files: string[] = [];
     let bytes = 0;
     let records = 0;
-    for (const file of options.queries) {
+    const evaluated = inOrder(options.queries, engine.threads, async (file) => {
       const query = await readWhole(file, running.signal);
-      records += readArtifact('sealpoint.query', query, file).header.records;
+      const { header } = readArtifact('sealpoint.query', query, file);
       const { result } = await engine.evaluate(query, { load: () => Promise.resolve(keys) }, running);
-      const target = join(
-        folder,
-        basename(file)
-          .replace(/^query-/u, 'result-')
-          .replace(/(?:\.spq)?$/u, '.spr'),
-      );
+      const target = join(folder, resultName(file));
       await writeFileAtomic(target, result);
+      return { target, size: result.length, records: header.records };
+    });
+    for await (const { target, size, records: more } of evaluated) {
       files.push(target);
-      bytes += result.length;
+      bytes += size;
+      records += more;
       running.onProgress({ stage: 'Evaluating', done: files.length, total: options.queries.length, unit: 'queries' });
     }
     const { header } = readArtifact('sealpoint.query', await readWhole(first, running.signal), first);
@@ -62,6 +62,11 @@ export async function evaluateQueries(
   } finally {
     await engine.close();
   }
+}
+
+function resultName(query: string): string {
+  const name = basename(query).replace(/^query-/u, 'result-');
+  return name.replace(/(?:\.spq)?$/u, '.spr');
 }
 
 /** @throws {AppError} io.* */

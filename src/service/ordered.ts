@@ -3,7 +3,7 @@
  * stops, no further item is taken; what is under way is waited for, so that nothing goes on behind the caller's back.
  */
 export async function* inOrder<Item, Outcome>(
-  items: AsyncIterable<Item>,
+  items: AsyncIterable<Item> | Iterable<Item>,
   ahead: number,
   work: (item: Item) => Promise<Outcome>,
 ): AsyncGenerator<Outcome> {

@@ -10,6 +10,7 @@ process.exit(
     openEngine: () =>
       Promise.resolve({
         deployment: 'd'.repeat(64),
+        threads: 1,
         async evaluate(query, _keys, { signal }) {
           await sleep(Number(process.env['STAND_IN_MS']), undefined, { signal });
           return { result: query, seconds: 0 };

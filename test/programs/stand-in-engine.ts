@@ -39,6 +39,7 @@ export function standInEngine(): StandIn {
   let aborted = 0;
   const engine: StandIn = {
     deployment,
+    threads: 1,
     fail: undefined,
     started: () => started,
     aborted: () => aborted,

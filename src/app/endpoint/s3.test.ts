@@ -17,6 +17,7 @@ const keysBytes = Buffer.alloc(6 * 1024 * 1024, 'evaluation keys');
 /** Answers with query and keys: computing has its own tests. */
 const engine: EndpointEngine = {
   deployment,
+  threads: 1,
   evaluate: async (query, keys, options) => ({
     result: Buffer.concat([query, await keys.load(key, options.signal)]),
     seconds: 0.5,

@@ -15,6 +15,7 @@ import { largestGain, type Gain } from './bits-noise.ts';
 import { bitPlaces, sourceShape, type SourceShape } from './bits-source.ts';
 import type { SlotTerms } from './bits-terms.ts';
 import { secondsPerByte } from './line.ts';
+import { largestHeapBytes } from './memory.ts';
 import type { PolyModulusDegree } from './parameters.ts';
 import type { Thermometer } from './thermometer.ts';
 
@@ -55,8 +56,6 @@ const widestWindow = 64;
 const stepSizes = [1, 2, 4, 8, 16, 32];
 /** A query has no more. */
 const largestQueryBytes = 7e6;
-/** WebAssembly has 4 GB for each thread. */
-export const largestMemoryBytes = 3e9;
 /** If these have no moduli, slower ones are not worth it. */
 const draftsTried = 32;
 
@@ -142,7 +141,7 @@ function candidateOf(request: LayoutSearch, degree: PolyModulusDegree, draft: Dr
   const { parameters } = levels;
   const memoryBytes = bitsMemory(work, steps, { parameters, galoisSteps });
   const bytes = bitsBytes(work, steps, parameters);
-  if (bytes.queryBytes > largestQueryBytes || memoryBytes > largestMemoryBytes) return undefined;
+  if (bytes.queryBytes > largestQueryBytes || memoryBytes > largestHeapBytes) return undefined;
   return { ...draft, levels, galoisSteps, memoryBytes, ...bytes };
 }
 

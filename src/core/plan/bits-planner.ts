@@ -1,12 +1,13 @@
 import { AppError } from '../error.ts';
 import type { TreeEnsemble } from '../model/ir.ts';
 import { treeScores } from '../model/trees/evaluate.ts';
-import { bitsCandidates, costOf, largestMemoryBytes, type Candidate } from './bits-candidates.ts';
+import { bitsCandidates, costOf, type Candidate } from './bits-candidates.ts';
 import type { BitsLayout } from './bits-layout.ts';
 import { productRounds } from './bits-levels.ts';
 import { mostLiterals, slotTerms, type SlotTerms } from './bits-terms.ts';
 import type { BodyRequest, CandidateReport } from './body-planner.ts';
 import type { ModePlan } from './each-mode.ts';
+import { largestHeapBytes } from './memory.ts';
 import { maxCoeffModulusBits } from './parameters.ts';
 import { pathTerms, type Term } from './path-terms.ts';
 import type { ClientPlanOf, ServerPlanOf } from './plan.ts';
@@ -39,6 +40,7 @@ export function planBits(request: BodyRequest<TreeEnsemble>, seen: SeenEnsemble)
     plan: {
       client: clientPlanOf(request, seen, chosen),
       server: serverPlanOf(request, seen, chosen),
+      memoryBytes: best.memoryBytes,
       twin: (features, rows) => treeScores(seen.ensemble, features, rows),
     },
     candidates: candidates.map((candidate) => reportOf(candidate, terms.unit)),
@@ -163,7 +165,7 @@ function tooDeep({ ensemble: { trees } }: SeenEnsemble, terms: readonly Term[]):
   const depth = trees.reduce((most, tree) => Math.max(most, heightOf(tree)), 0);
   return new AppError(
     'plan.impossible',
-    `One record at a time, ${String(trees.length)} trees of depth ${String(depth)}, which make ${String(terms.length)} products of up to ${String(mostLiterals(terms))} features, fit no plan: at most ${String(mostTerms)} products, ${String(maxCoeffModulusBits[16384])} bits of modulus at N = 16384 and ${String(largestMemoryBytes / 1e9)} GB of memory.`,
+    `One record at a time, ${String(trees.length)} trees of depth ${String(depth)}, which make ${String(terms.length)} products of up to ${String(mostLiterals(terms))} features, fit no plan: at most ${String(mostTerms)} products, ${String(maxCoeffModulusBits[16384])} bits of modulus at N = 16384 and ${String(largestHeapBytes / 1e9)} GB of memory.`,
     { hint: 'Train fewer or shallower trees (max_depth), allow a larger --max-error, or use --mode throughput.' },
   );
 }

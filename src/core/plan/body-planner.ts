@@ -39,8 +39,8 @@ export interface CandidateReport {
     readonly resultBytes: number;
     readonly recordSeconds: number;
     readonly scoreDeviation: number;
-    /** Resident memory of the evaluator with one block on the way (memory.ts). */
-    readonly memoryBytes?: number;
+    /** Of {@link PlannedMode}. */
+    readonly memoryBytes: number;
   };
 }
 
@@ -48,6 +48,8 @@ export interface CandidateReport {
 export interface PlannedMode {
   readonly client: ClientPlan;
   readonly server: ServerPlan;
+  /** Resident memory of the evaluator with one block on the way (memory.ts). */
+  readonly memoryBytes: number;
   /** The clear twin of what the server computes: rows x inputs preprocessed features to rows x outputs scores. */
   readonly twin: (features: Float64Array, rows: number) => Float64Array;
 }

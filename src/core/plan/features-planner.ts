@@ -81,6 +81,7 @@ export function planFeatures(request: BodyRequest<AffineChain>, prepared: Prepar
       ),
       floodDeviation: floodDeviation < zero ? 0 : floodDeviation,
     },
+    memoryBytes: candidate.memoryBytes,
     twin: (features, count) => polynomialScores(fitted.network, scaleFeatures(features, request.ranges), count),
   };
   return { plan, candidates: considered.map((other) => reportOf(other, { mode, network })) };

@@ -67,8 +67,9 @@ export function planLinear(request: BodyRequest<AffineChain>): PlannedBody {
   const twin = (features: Float64Array, rows: number) => clearScores(request.body, features, rows);
   return {
     plans: considered.map(({ mode, candidates }) => {
-      const { client, server, weights, bias } = chooseLinear(candidates, mode);
-      return { client, server: { ...server, weights: tensors.add(weights), bias: tensors.add(bias) }, twin };
+      const { client, server, weights, bias, memoryBytes } = chooseLinear(candidates, mode);
+      const tensorRefs = { weights: tensors.add(weights), bias: tensors.add(bias) };
+      return { client, server: { ...server, ...tensorRefs }, memoryBytes, twin };
     }),
     candidates: considered.flatMap(({ candidates }) => candidates.map(candidateReport)),
   };

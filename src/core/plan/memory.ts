@@ -12,6 +12,9 @@ export interface Holdings {
   readonly resultBytes: number;
 }
 
+/** WebAssembly gives each thread 4 GB, of which this is for ciphertexts, plaintexts and keys. */
+export const largestHeapBytes = 3e9;
+
 /** Node with two threads and SEAL loaded; measured with `sealpoint serve` and a model of 30 weights. */
 const baseBytes = 125e6;
 /** A query is held by the thread that received it, by the one that evaluates it, and its frames on their way into SEAL's memory. */

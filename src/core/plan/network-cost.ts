@@ -1,5 +1,9 @@
+import { AppError } from '../error.ts';
+import type { SparseMatrix } from '../model/ir.ts';
+import type { Levels } from './levels.ts';
+import { evaluatorMemory, largestHeapBytes } from './memory.ts';
+import { mostHeld, schedule, type LayerEntries, type ScheduleCosts } from './network-schedule.ts';
 import { dataModulusBits, type ParameterSet } from './parameters.ts';
-import type { ScheduleCosts } from './network-schedule.ts';
 import type { ServerPlanOf } from './plan.ts';
 import type { RoundedNetwork } from './rounding.ts';
 
@@ -27,6 +31,43 @@ export function estimateRecords(
     queryBytes: Math.ceil(network.inputs * bytes * 1.05),
     resultBytes: Math.ceil(network.outputs * bytes * (deep ? 2 / primes : 3)),
   };
+}
+
+/**
+ * Predicted resident memory of the evaluator.
+ * @throws {AppError} plan.impossible: more than a thread's WebAssembly has
+ */
+export function recordsMemory(
+  network: RoundedNetwork,
+  { parameters, rescale }: Pick<Levels, 'parameters' | 'rescale'>,
+  estimate: { readonly queryBytes: number; readonly resultBytes: number },
+): number {
+  const primes = parameters.coeffModulusBits.length - 1;
+  const layers = schedule(network.layers.map(({ matrix }) => entriesOf(matrix)));
+  // Inputs have two polynomials, unrelinearized products three; each rescale takes one prime off.
+  const sizes = layers.map((_, level) => (rescale ? (primes - level) / primes : level === 0 ? 1 : 1.5));
+  const ciphertexts = mostHeld(layers, sizes) + 8;
+  const heap = ciphertexts * 2 * 8 * parameters.polyModulusDegree * primes;
+  if (heap > largestHeapBytes) throw tooLarge(heap);
+  return evaluatorMemory(parameters, { ciphertexts, plaintexts: 4, switchingKeys: rescale ? 1 : 0, ...estimate });
+}
+
+function entriesOf({ columns, rowStart, columnIndex, values }: SparseMatrix): LayerEntries {
+  return {
+    columns,
+    rowStart: Float64Array.from(rowStart),
+    columnIndex: Float64Array.from(columnIndex),
+    values: Float64Array.from(values),
+  };
+}
+
+function tooLarge(heap: number): AppError {
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+  return new AppError(
+    'plan.impossible',
+    `With one slot a record the network would hold ${gigabytes(heap)} of ciphertexts at once; a thread has ${gigabytes(largestHeapBytes)}.`,
+    { hint: 'Use --mode latency, narrower layers, fewer inputs, or fewer activations.' },
+  );
 }
 
 /** A term is added to a few sums of its row's digits. */

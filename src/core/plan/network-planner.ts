@@ -14,7 +14,7 @@ import {
   zeroSlotDeviation,
   type Levels,
 } from './levels.ts';
-import { estimateRecords } from './network-cost.ts';
+import { estimateRecords, recordsMemory } from './network-cost.ts';
 import { polynomialScores, scaleFirstLayer } from './network.ts';
 import { publicKeyAlone } from './plan.ts';
 import { joined, someRows, writeLayer, type PreparedNetwork } from './prepared-network.ts';
@@ -35,7 +35,7 @@ export function planNetwork(request: BodyRequest<AffineChain>): PlannedBody {
   return planEachMode(request.modes, (mode) => {
     if (mode === 'latency') return planFeatures(request, prepared, mode);
     const plan = planRecords(request, prepared, mode);
-    return { plan, candidates: [candidateOf(plan.client)] };
+    return { plan, candidates: [candidateOf(plan)] };
   });
 }
 
@@ -102,6 +102,8 @@ function planRecords(request: BodyRequest<AffineChain>, prepared: PreparedNetwor
   const noise = noiseDeviation(rounded, levels, someRows(prepared));
   const flood = Math.max(0, tolerance / 4);
   const blockRecords = parameters.polyModulusDegree / 2;
+  const estimate = estimateRecords(rounded, parameters);
+  const memoryBytes = recordsMemory(rounded, levels, estimate);
   const base = {
     circuit: 'network-records' as const,
     mode,
@@ -120,7 +122,7 @@ function planRecords(request: BodyRequest<AffineChain>, prepared: PreparedNetwor
       evaluationKeys: rescale ? { relinearization: true, galoisSteps: [] } : publicKeyAlone,
       canariesPerBlock,
       errorBound: boundDeviations * Math.hypot(noise, flood),
-      estimate: estimateRecords(rounded, parameters),
+      estimate,
       resultScale: levels.resultScale / rounded.step,
       approximate: fitted.approximate,
     },
@@ -130,6 +132,7 @@ function planRecords(request: BodyRequest<AffineChain>, prepared: PreparedNetwor
       rescale,
       floodDeviation: floodDeviation < zeroSlotDeviation(levels) ? 0 : floodDeviation,
     },
+    memoryBytes,
     twin: (features) => roundedScores(rounded, scaleFeatures(features, request.ranges)),
   };
 }
@@ -165,13 +168,13 @@ function* candidateLevels(magnitudes: ReturnType<typeof networkMagnitudes>): Gen
   }
 }
 
-function candidateOf(client: PlannedMode['client']): PlannedBody['candidates'][number] {
+function candidateOf({ client, memoryBytes }: PlannedMode): PlannedBody['candidates'][number] {
   const { mode, circuit, parameters, estimate, blockRecords, canariesPerBlock: canaries, errorBound } = client;
   const recordSeconds = estimate.blockSeconds / Math.max(1, blockRecords - canaries);
   return {
     mode,
     circuit,
     parameters: parameters.id,
-    predicted: { ...estimate, recordSeconds, scoreDeviation: errorBound / boundDeviations },
+    predicted: { ...estimate, recordSeconds, scoreDeviation: errorBound / boundDeviations, memoryBytes },
   };
 }

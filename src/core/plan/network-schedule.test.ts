@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { schedule, shareOf, sharedLayer, type LayerEntries } from './network-schedule.ts';
+import { mostHeld, schedule, shareOf, sharedLayer, type LayerEntries } from './network-schedule.ts';
 
 /** Layers of integers, some rows and columns empty. */
 const networks = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 3, maxLength: 5 }).chain((widths) =>
@@ -103,5 +103,15 @@ describe('a schedule', () => {
     expect(scheduled[2]?.uses).toEqual(new Uint32Array(16).fill(2));
     const row = [...(scheduled[1]?.columnIndex.subarray(0, 9) ?? [])];
     expect(row).toEqual([0, 1, 2, 6, 7, 8, 12, 13, 14]);
+  });
+
+  it('holds a band of a convolution, whatever the size of the picture', () => {
+    // The dense layer behind wants all of the second convolution; of the first three rows are enough, and one value.
+    const behind = (side: number): number => (side - 4) ** 2;
+    const first = (side: number): number => mostHeld(schedule(convolutions(side)), [0, 1, 0]);
+    expect(first(8)).toBeLessThanOrEqual(3 * 6);
+    expect(first(12)).toBeLessThanOrEqual(3 * 10);
+    expect(mostHeld(schedule(convolutions(12)), [0, 0, 1])).toBe(behind(12));
+    expect(mostHeld(schedule(convolutions(12)), [1, 0, 0])).toBeLessThanOrEqual(3 * 12);
   });
 });

@@ -160,3 +160,39 @@ function keepEntries(layer: LayerEntries, isKept: (row: number, column: number) 
     values: kept.values.slice(0, length),
   };
 }
+
+/**
+ * How much is held at once while the last layer's rows are summed one after another: inputs are read when first wanted, units computed when
+ * first wanted, both freed after their last use.
+ * @param sizes of a value that each layer reads, in any unit. @returns in the same unit
+ */
+export function mostHeld(layers: readonly ScheduledLayer[], sizes: readonly number[]): number {
+  const held = layers.map(({ columns }) => new Uint8Array(columns));
+  const left = layers.map(({ uses }) => uses.slice());
+  let [now, most] = [0, 0];
+  const read = (level: number, column: number): void => {
+    const here = held[level];
+    if (here === undefined || here[column] === 1) return;
+    if (level > 0) sum(level - 1, column);
+    here[column] = 1;
+    now += sizes[level] ?? 0;
+    most = Math.max(most, now);
+  };
+  const sum = (level: number, row: number): void => {
+    const { rowStart, columnIndex } = layers[level] ?? noEntries;
+    const columns = columnIndex.subarray(rowStart[row], rowStart[row + 1]);
+    for (const column of columns) read(level, column);
+    for (const column of columns) {
+      const wanted = (left[level]?.[column] ?? 1) - 1;
+      left[level]?.fill(wanted, column, column + 1);
+      if (wanted > 0) continue;
+      held[level]?.fill(0, column, column + 1);
+      now -= sizes[level] ?? 0;
+    }
+  };
+  const last = layers.length - 1;
+  for (let row = 0; row + 1 < (layers[last]?.rowStart.length ?? 0); row += 1) sum(last, row);
+  return most;
+}
+
+const noEntries = { rowStart: new Float64Array(0), columnIndex: new Float64Array(0) };

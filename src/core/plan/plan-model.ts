@@ -33,6 +33,8 @@ export interface PlannedDeployment {
   readonly canaryScores: Readonly<Record<string, Float64Array>>;
   /** By mode: the clear twin of what the server computes. */
   readonly twins: Readonly<Record<string, PlannedMode['twin']>>;
+  /** By mode: predicted resident memory of the evaluator, in bytes. */
+  readonly memoryBytes: Readonly<Record<string, number>>;
   readonly ranges: PlannedRanges;
   readonly candidates: readonly CandidateReport[];
   readonly refused: readonly RefusedMode[];
@@ -66,6 +68,7 @@ export function planModel(request: PlanRequest): PlannedDeployment {
     canaries,
     canaryScores: Object.fromEntries(plans.map(({ client, twin }) => [client.mode, twin(canaries, canaryPool)])),
     twins: Object.fromEntries(plans.map(({ client, twin }) => [client.mode, twin])),
+    memoryBytes: Object.fromEntries(plans.map(({ client, memoryBytes }) => [client.mode, memoryBytes])),
     ranges,
     candidates: planned.candidates,
     refused: planned.refused ?? [],

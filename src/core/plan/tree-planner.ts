@@ -4,6 +4,7 @@ import { planBits } from './bits-planner.ts';
 import type { BodyRequest, PlannedBody, PlannedMode } from './body-planner.ts';
 import { planEachMode, type ModePlan } from './each-mode.ts';
 import { AppError } from '../error.ts';
+import { evaluatorMemory } from './memory.ts';
 import type { ParameterSet } from './parameters.ts';
 import { seeEnsemble, type SeenEnsemble } from './seen-ensemble.ts';
 import { bitTrees, largestScore, writeTrees, type BitTree } from './tree-bits.ts';
@@ -12,6 +13,8 @@ import { countWork, integerLeaves, recordsParameters, tooDeep } from './tree-rec
 const canariesPerBlock = 3;
 /** A query is held in memory several times over. */
 const largestQueryBytes = 768 << 20;
+/** Plaintexts that a circuit keeps of the integers that it multiplies by. */
+const scalarsMost = 300;
 
 /**
  * Trees: the bits packing for latency, one slot a record for throughput. Where both are wanted, one that is impossible is left out.
@@ -27,8 +30,9 @@ export function planTrees(request: BodyRequest<TreeEnsemble>): PlannedBody {
 function planThroughput(request: BodyRequest<TreeEnsemble>, seen: SeenEnsemble): ModePlan {
   const plan = planRecords(request, seen);
   const { mode, circuit, parameters, estimate, blockRecords, errorBound } = plan.client;
+  const { memoryBytes } = plan;
   const recordSeconds = estimate.blockSeconds / blockRecords;
-  const predicted = { ...estimate, recordSeconds, scoreDeviation: errorBound / 3 };
+  const predicted = { ...estimate, recordSeconds, scoreDeviation: errorBound / 3, memoryBytes };
   return { plan, candidates: [{ mode, circuit, parameters: parameters.id, predicted }] };
 }
 
@@ -65,6 +69,13 @@ function planRecords(request: BodyRequest<TreeEnsemble>, { thermometer, ensemble
       trees: request.tensors.add(writeTrees(integers)),
       base: request.tensors.add(integerBase),
     },
+    memoryBytes: evaluatorMemory(parameters, {
+      // The bits, and of each output's sum a few at a time.
+      ciphertexts: thermometer.bits + 4 * outputs + 8,
+      plaintexts: scalarsMost,
+      switchingKeys: 1,
+      ...estimate,
+    }),
     twin: (features, rows) => treeScores(ensemble, features, rows),
   };
 }

@@ -29,6 +29,50 @@ export function soleOutput({ leafValues }: BitTree, outputs: number): number | u
   return sole ?? 0;
 }
 
+/** base + what is left of each tree where every decision is to the right: an integer an output. */
+export function sumConstants(trees: readonly BitTree[], base: Float64Array): Float64Array {
+  const constants = base.slice();
+  for (const { bit, right, leafValues } of trees) {
+    const last = rightmostLeaf(right, bit.length === 0 ? -1 : 0);
+    for (const output of constants.keys())
+      constants[output] = (constants[output] ?? 0) + (leafValues[last * constants.length + output] ?? 0);
+  }
+  return constants;
+}
+
+/** The leaf reached from a node (or leaf) by going right. */
+export function rightmostLeaf(right: BitTree['right'], start: number): number {
+  let node = start;
+  while (node >= 0) node = right[node] ?? -1;
+  return ~node;
+}
+
+/** The trees that a thread sums, by about as many nodes each. Those with the same root, which share its product, stay together. */
+export function shareOfTrees(
+  trees: readonly BitTree[],
+  outputs: number,
+  { part, of }: { readonly part: number; readonly of: number },
+): BitTree[] {
+  const groups = new Map<string, BitTree[]>();
+  for (const tree of trees) {
+    const root = rootOf(tree, soleOutput(tree, outputs));
+    groups.set(root, [...(groups.get(root) ?? []), tree]);
+  }
+  const ordered = [...groups.values()].flat();
+  const nodes = ordered.reduce((sum, { bit }) => sum + bit.length, 0);
+  let before = 0;
+  return ordered.filter(({ bit }) => {
+    const middle = before + bit.length / 2;
+    before += bit.length;
+    return Math.min(of - 1, Math.floor((middle * of) / Math.max(1, nodes))) === part;
+  });
+}
+
+/** What trees have in common that share a product. */
+export function rootOf({ bit, missing }: BitTree, output: number | undefined): string {
+  return `${String(output)}/${String(bit[0])}/${String(missing[0])}`;
+}
+
 /** What evaluation costs, counted by {@link countWork}. */
 export interface RecordsWork {
   readonly products: number;
@@ -45,7 +89,7 @@ export function countWork(trees: readonly BitTree[], outputs: number): RecordsWo
   for (const tree of trees) {
     for (const bit of [...tree.bit, ...tree.missing]) if (bit >= 0) used.add(bit);
     const sole = soleOutput(tree, outputs);
-    const root = `${String(sole)}/${String(tree.bit[0])}/${String(tree.missing[0])}`;
+    const root = rootOf(tree, sole);
     for (const node of tree.bit.keys()) {
       work.scalings += sole === undefined ? outputs : 1;
       // Trees with one root share its product.

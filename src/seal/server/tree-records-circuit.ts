@@ -1,7 +1,7 @@
 import type { Ciphertext } from 'node-seal';
 import type { ServerPlanOf } from '../../core/plan/plan.ts';
 import { readTrees, type BitTree } from '../../core/plan/tree-bits.ts';
-import { soleOutput } from '../../core/plan/tree-records.ts';
+import { rightmostLeaf, rootOf, shareOfTrees, soleOutput, sumConstants } from '../../core/plan/tree-records.ts';
 import { AppError } from '../../core/error.ts';
 import { addSaved, loadCiphertext, saveCompact, saveWhole } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
@@ -60,41 +60,6 @@ export function treeRecordsCircuit(
       scalars[Symbol.dispose]();
     },
   };
-}
-
-/** base + what is left of each tree where every decision is to the right: an integer an output. */
-function sumConstants(trees: readonly BitTree[], base: Float64Array): Float64Array {
-  const constants = base.slice();
-  for (const { bit, right, leafValues } of trees) {
-    const last = rightmostLeaf(right, bit.length === 0 ? -1 : 0);
-    for (const output of constants.keys())
-      constants[output] = (constants[output] ?? 0) + (leafValues[last * constants.length + output] ?? 0);
-  }
-  return constants;
-}
-
-function rightmostLeaf(right: BitTree['right'], start: number): number {
-  let node = start;
-  while (node >= 0) node = right[node] ?? -1;
-  return ~node;
-}
-
-/** Trees with the same root, which share its product, stay together. */
-function shareOfTrees(trees: readonly BitTree[], outputs: number, { part, of }: Share): BitTree[] {
-  const groups = new Map<string, BitTree[]>();
-  for (const tree of trees) remembered(groups, rootOf(tree, soleOutput(tree, outputs)), (): BitTree[] => []).push(tree);
-  const ordered = [...groups.values()].flat();
-  const nodes = ordered.reduce((sum, { bit }) => sum + bit.length, 0);
-  let before = 0;
-  return ordered.filter(({ bit }) => {
-    const middle = before + bit.length / 2;
-    before += bit.length;
-    return Math.min(of - 1, Math.floor((middle * of) / Math.max(1, nodes))) === part;
-  });
-}
-
-function rootOf({ bit, missing }: BitTree, output: number | undefined): string {
-  return `${String(output)}/${String(bit[0])}/${String(missing[0])}`;
 }
 
 /** A ciphertext (owned; undefined: none) plus an integer in every slot. */
