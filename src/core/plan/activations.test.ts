@@ -83,7 +83,7 @@ describe('roundNetwork', () => {
     const clear = polynomialScores(fitted.network, calibration, rows);
     const errors = [6, 9, 12, 15].map((bits) => {
       const scores = roundedScores(
-        roundNetwork(fitted.network, calibration, { hidden: bits, last: bits + 5 }),
+        roundNetwork(fitted.network, calibration, { hidden: [bits], last: bits + 5 }),
         calibration,
       );
       return Math.hypot(...scores.map((score, index) => score - (clear[index] ?? NaN)));
@@ -94,7 +94,7 @@ describe('roundNetwork', () => {
 
   it('holds integers only', () => {
     const { fitted, calibration } = fit({ kind: 'sigmoid' });
-    const rounded = roundNetwork(fitted.network, calibration, { hidden: 6, last: 11 });
+    const rounded = roundNetwork(fitted.network, calibration, { hidden: [6], last: 11 });
     for (const layer of rounded.layers) expect(layer.matrix.values.every(Number.isInteger)).toBe(true);
   });
 });

@@ -1,4 +1,5 @@
 import { preActivations, type PolynomialNetwork } from './network.ts';
+import { alignSteps, pooledUnits } from './pooling.ts';
 import {
   applyRoundedLayer,
   carryOf,
@@ -18,14 +19,19 @@ import {
 export function scaleUnits(network: PolynomialNetwork, rows: Float64Array): RoundedNetwork {
   const layers: RoundedLayer[] = [];
   let [x, carried] = [rows, identityCarry(network.inputs)];
-  for (const layer of network.layers) {
+  const pooled = pooledUnits(network);
+  for (const [index, layer] of network.layers.entries()) {
     const folded = foldCarry(layer, carried);
-    const steps = layer.polynomials === undefined ? commonSize(folded, x) : unitSizes(folded, x);
+    const groups = pooled[index] ?? [];
+    const steps =
+      layer.polynomials === undefined
+        ? commonSize(folded, x)
+        : alignSteps(unitSizes(folded, x), layer.polynomials.c2, { groups, bounds: 'least' });
     const scaled = divideRows(folded, steps);
     layers.push(scaled);
     if (layer.polynomials === undefined)
       return { inputs: network.inputs, outputs: network.outputs, layers, step: steps[0] ?? 1 };
-    carried = carryOf(layer, { layer: scaled, steps });
+    carried = carryOf(layer, { layer: scaled, steps }, groups);
     x = applyRoundedLayer(scaled, x);
   }
   throw new TypeError('a network ends with an affine map');

@@ -8,37 +8,44 @@ import {
   type ParameterSet,
   type PolyModulusDegree,
 } from './parameters.ts';
-import { applyRoundedLayer, type RoundedNetwork } from './rounding.ts';
+import { applyRoundedLayer, type RoundedLayer, type RoundedNetwork } from './rounding.ts';
 
 /** How large the values of a rounded network get, layer by layer, over the rows that it was tried on. */
 export interface NetworkMagnitudes {
   /** max of |a| and |a + shift|, one a layer. */
   readonly sums: readonly number[];
-  /** max of |a (a + shift)|, one an activation. */
+  /** max of |a (a + shift)| and of what is added up of it before it is rescaled, one an activation. */
   readonly products: readonly number[];
   /** Root mean square of a (a + shift), one an activation. */
   readonly typicalProducts: readonly number[];
 }
 
-/** @param rows any number of rows of network.inputs numbers, scaled */
-export function networkMagnitudes(network: RoundedNetwork, rows: Float64Array): NetworkMagnitudes {
+/** @param layers as they are evaluated. @param rows any number of rows of inputs, scaled */
+export function networkMagnitudes(layers: readonly RoundedLayer[], rows: Float64Array): NetworkMagnitudes {
   const found = { sums: [] as number[], products: [] as number[], typicalProducts: [] as number[] };
   let x = rows;
-  for (const layer of network.layers) {
+  for (const [index, layer] of layers.entries()) {
     const a = preActivations(layer, x);
     const { shift } = layer;
-    found.sums.push(
-      a.reduce(
-        (most, value, index) => Math.max(most, Math.abs(value), Math.abs(value + (shift?.[index % shift.length] ?? 0))),
-        1,
-      ),
-    );
+    if (shift === undefined && index < layers.length - 1) {
+      // Products added up before they are rescaled.
+      found.products.push(Math.max(found.products.pop() ?? 1, largestSize(a)));
+      x = a;
+      continue;
+    }
+    const shifted =
+      shift === undefined ? 0 : largestSize(a.map((value, unit) => value + (shift[unit % shift.length] ?? 0)));
+    found.sums.push(Math.max(1, largestSize(a), shifted));
     if (shift === undefined) break;
-    x = a.map((value, index) => value * (value + (shift[index % shift.length] ?? 0)));
-    found.products.push(x.reduce((most, value) => Math.max(most, Math.abs(value)), 1));
+    x = applyRoundedLayer(layer, x);
+    found.products.push(Math.max(1, largestSize(x)));
     found.typicalProducts.push(Math.sqrt(x.reduce((sum, value) => sum + value * value, 0) / x.length) || 1);
   }
   return found;
+}
+
+function largestSize(values: Float64Array): number {
+  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 }
 
 /** A modulus chain and the scales along it. */

@@ -4,7 +4,7 @@ import * as z from 'zod';
 export const tensorRef = z.strictObject({ offset: z.int().nonnegative(), length: z.int().nonnegative() });
 export type TensorRef = z.infer<typeof tensorRef>;
 
-/** a = K x + bias; then v = a (a + shift) where there is a shift. The matrix lies in compressed rows (rowStart, columnIndex, values). */
+/** a = K x + bias; then v = a (a + shift), or v = a where there is no shift. The matrix lies in compressed rows (rowStart, columnIndex, values). */
 export const networkLayer = z.strictObject({
   rows: z.int().positive(),
   columns: z.int().positive(),

@@ -17,9 +17,10 @@ import {
 import { estimateRecords, recordsMemory } from './network-cost.ts';
 import { polynomialScores, scaleFirstLayer } from './network.ts';
 import { publicKeyAlone } from './plan.ts';
+import { poolUnits } from './pooling.ts';
 import { joined, someRows, writeLayer, type PreparedNetwork } from './prepared-network.ts';
 import { scaleFeatures } from './ranges.ts';
-import { roundNetwork, roundedScores, type RoundedNetwork } from './rounding.ts';
+import { roundNetwork, roundedScores, type RoundedLayer, type RoundedNetwork } from './rounding.ts';
 
 /** A bound on every score error together: a normal deviate beyond it has probability 1e-23. */
 const boundDeviations = 10;
@@ -72,38 +73,69 @@ function percent(value: number): string {
   return `${(100 * value).toFixed(1)} %`;
 }
 
-/** The fewest bits that keep scores (exact activations) or labels (approximated ones). */
+/** The fewest bits that keep scores (exact activations) or labels (approximated ones): of all layers alike, then of each further down. */
 function chooseRounding(
   request: BodyRequest<AffineChain>,
   fitted: FittedNetwork,
   calibration: Float64Array,
 ): RoundedNetwork {
   const { task, rows, maxError, scoreScale } = request;
-  const clear = polynomialScores(fitted.network, calibration, rows);
+  const { network } = fitted;
+  const clear = polynomialScores(network, calibration, rows);
   const allowed = fitted.approximate ? 0.02 : maxError * 2 * share;
-  let rounded: RoundedNetwork | undefined;
-  for (let hidden = 6; hidden <= 16; hidden += 1) {
-    rounded = roundNetwork(fitted.network, calibration, { hidden, last: hidden + 5 });
-    const agreement = measureAgreement(
-      task,
-      { clear, other: roundedScores(rounded, calibration), rows },
-      { maxError, typicalScore: scoreScale },
-    );
-    if (agreement.maxError <= allowed) return rounded;
+  const attempt = (hidden: readonly number[], last: number): RoundedNetwork | undefined => {
+    const rounded = roundNetwork(network, calibration, { hidden, last });
+    const other = roundedScores(rounded, calibration);
+    const agreement = measureAgreement(task, { clear, other, rows }, { maxError, typicalScore: scoreScale });
+    return agreement.maxError <= allowed ? rounded : undefined;
+  };
+  const alike = (bits: number): number[] => network.layers.slice(1).map(() => bits);
+  for (let bits = fewestBits; bits <= mostBits; bits += 1) {
+    const rounded = attempt(alike(bits), bits + 5);
+    if (rounded === undefined) continue;
+    return network.layers.length > 2 ? fewerBits(alike(bits), { attempt, last: bits + 5, rounded }) : rounded;
   }
-  if (rounded === undefined) throw new RangeError('no rounding was tried');
-  return rounded;
+  return roundNetwork(network, calibration, { hidden: alike(mostBits), last: mostBits + 5 });
+}
+
+const [fewestBits, mostBits] = [6, 16];
+
+/** Layers with more terms first: each to the fewest bits that the others leave it. */
+function fewerBits(
+  hidden: readonly number[],
+  start: {
+    readonly attempt: (hidden: readonly number[], last: number) => RoundedNetwork | undefined;
+    readonly last: number;
+    readonly rounded: RoundedNetwork;
+  },
+): RoundedNetwork {
+  const { attempt, last } = start;
+  let [best, chosen] = [start.rounded, hidden];
+  const terms = (layer: number): number => start.rounded.layers[layer]?.matrix.values.length ?? 0;
+  const order = [...hidden.keys()].sort((a, b) => terms(b) - terms(a));
+  for (const layer of order) {
+    let [low, high] = [fewestBits - 1, hidden[layer] ?? mostBits];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      const tried = chosen.with(layer, middle);
+      const rounded = attempt(tried, last);
+      if (rounded === undefined) low = middle;
+      else [best, chosen, high] = [rounded, tried, middle];
+    }
+  }
+  return best;
 }
 
 function planRecords(request: BodyRequest<AffineChain>, prepared: PreparedNetwork, mode: PlanMode): PlannedMode {
-  const levels = chooseLevels(prepared, request);
   const { rounded, fitted, tolerance } = prepared;
+  const evaluated = poolUnits(rounded.layers);
+  const levels = chooseLevels(prepared, evaluated, request);
   const { parameters, logScale, rescale } = levels;
   const noise = noiseDeviation(rounded, levels, someRows(prepared));
   const flood = Math.max(0, tolerance / 4);
   const blockRecords = parameters.polyModulusDegree / 2;
-  const estimate = estimateRecords(rounded, parameters);
-  const memoryBytes = recordsMemory(rounded, levels, estimate);
+  const estimate = estimateRecords(evaluated, parameters);
+  const memoryBytes = recordsMemory(evaluated, levels, estimate);
   const base = {
     circuit: 'network-records' as const,
     mode,
@@ -114,7 +146,7 @@ function planRecords(request: BodyRequest<AffineChain>, prepared: PreparedNetwor
     blocksPerQuery: 1,
     logScale,
   };
-  const layers = rounded.layers.map((layer) => writeLayer(layer, request.tensors));
+  const layers = evaluated.map((layer) => writeLayer(layer, request.tensors));
   const floodDeviation = (flood / rounded.step) * levels.resultScale;
   return {
     client: {
@@ -138,9 +170,13 @@ function planRecords(request: BodyRequest<AffineChain>, prepared: PreparedNetwor
 }
 
 /** The shortest chain whose noise stays within the tolerance, with the most headroom that it allows. */
-function chooseLevels(prepared: PreparedNetwork, request: BodyRequest<AffineChain>): Levels {
+function chooseLevels(
+  prepared: PreparedNetwork,
+  layers: readonly RoundedLayer[],
+  request: BodyRequest<AffineChain>,
+): Levels {
   const { rounded, tolerance } = prepared;
-  const magnitudes = networkMagnitudes(rounded, joined(prepared.calibration, prepared.canaries));
+  const magnitudes = networkMagnitudes(layers, joined(prepared.calibration, prepared.canaries));
   const rows = someRows(prepared);
   for (const levels of candidateLevels(magnitudes)) {
     if (noiseDeviation(rounded, levels, rows) * seenDeviations <= 4 * tolerance) return levels;

@@ -83,7 +83,7 @@ describe('shares of a network', () => {
 
   it('of a convolution compute neighbouring rows, and only the border twice', () => {
     const layers = convolutions(12);
-    const shared = sharedLayer(layers, 2, { activation: 30 });
+    const shared = sharedLayer(layers, 2, [30, 30, 0]);
     expect(shared).toBe(2);
     const unitsOf = (layer: LayerEntries | undefined): number =>
       [...(layer?.rowStart ?? [])].filter((start, row) => start !== layer?.rowStart[row + 1]).length - 1;

@@ -55,35 +55,32 @@ function orderedByNeed(
   return { columnIndex, values, next };
 }
 
-/** What an activation costs, in additions of a term. */
-export interface ScheduleCosts {
-  readonly activation: number;
-}
-
 /**
  * The layer, after the first, whose columns threads share best: units before it are spread, those of a convolution's borders computed by
  * both neighbours; what comes behind is left to one thread.
+ * @param unitTerms what a unit of each layer costs beside its terms, in terms
  */
-export function sharedLayer(layers: readonly LayerEntries[], of: number, costs: ScheduleCosts): number {
+export function sharedLayer(layers: readonly LayerEntries[], of: number, unitTerms: readonly number[]): number {
+  const whole = layers.map((layer, index) => costOf(layer, unitTerms[index] ?? 0));
   let best = { layer: layers.length - 1, cost: Infinity };
   for (let layer = 1; layer < layers.length; layer += 1) {
-    const shares = Array.from({ length: of }, (_, part) => costOf(shareOf(layers, layer, { part, of }), costs));
-    const behind = layers.slice(layer).reduce((sum, { rowStart, values }, index) => {
-      const units = layer + index < layers.length - 1 ? rowStart.length - 1 : 0;
-      return sum + (index > 0 ? values.length : 0) + units * costs.activation;
-    }, 0);
+    const shares = Array.from({ length: of }, (_, part) =>
+      shareOf(layers, layer, { part, of }).reduce(
+        (sum, share, index) => sum + costOf(share, index === layer ? 0 : (unitTerms[index] ?? 0)),
+        0,
+      ),
+    );
+    const terms = layers[layer]?.values.length ?? 0;
+    const behind = whole.slice(layer).reduce((sum, cost) => sum + cost, 0) - terms;
     const cost = Math.max(...shares) + behind;
     if (cost < best.cost) best = { layer, cost };
   }
   return best.layer;
 }
 
-/** Of one part of a block's work: units and terms, an activation counted as so many terms. */
-function costOf(share: readonly LayerEntries[], { activation }: ScheduleCosts): number {
-  return share.reduce((sum, { rowStart, values }, index) => {
-    const units = index < share.length - 1 ? countUsedRows(rowStart) : 0;
-    return sum + values.length + units * activation;
-  }, 0);
+/** Of the units that are computed. */
+function costOf({ rowStart, values }: LayerEntries, unitTerms: number): number {
+  return values.length + countUsedRows(rowStart) * unitTerms;
 }
 
 function countUsedRows(rowStart: Float64Array): number {

@@ -1,5 +1,6 @@
 import type { SparseMatrix } from '../model/ir.ts';
 import { forEachInRow, rowBuilder } from '../model/sparse.ts';
+import { equalColumns } from './pooling.ts';
 import { modulo } from './rotations.ts';
 import type { SlotMap } from './slot-layers.ts';
 
@@ -43,23 +44,6 @@ function singleSlots(input: SlotMap, entries: number): Int32Array | undefined {
     slots[entry] = slot;
   }
   return slots.includes(-1) ? undefined : slots;
-}
-
-/** Columns grouped by what they hold; columns of zeros are left out. */
-function equalColumns(matrix: SparseMatrix): number[][] {
-  const contents = Array.from({ length: matrix.columns }, (): number[] => []);
-  for (let row = 0; row < matrix.rows; row += 1) {
-    forEachInRow(matrix, row, (column, value) => contents[column]?.push(row, value));
-  }
-  const groups = new Map<string, number[]>();
-  for (const [column, content] of contents.entries()) {
-    if (content.length === 0) continue;
-    const key = content.join();
-    const group = groups.get(key) ?? [];
-    group.push(column);
-    groups.set(key, group);
-  }
-  return [...groups.values()];
 }
 
 function offsetsOf(group: readonly number[]): number[] {

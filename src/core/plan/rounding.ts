@@ -1,10 +1,12 @@
 import type { SparseMatrix } from '../model/ir.ts';
 import { forEachInRow, rowBuilder } from '../model/sparse.ts';
+import { alignSteps, equalize, pooledUnits, type ColumnGroups } from './pooling.ts';
 import { preActivations, type PolynomialLayer, type PolynomialNetwork } from './network.ts';
 
 /**
- * A layer in the units of its ciphertexts: a = K x + bias with small integers K, then v = a (a + shift), a unit each; the last layer has no
- * shift. The factors that rounding takes out of a row are folded into the layer behind it.
+ * A layer in the units of its ciphertexts: a = K x + bias with small integers K, then v = a (a + shift), a unit each; v = a where there is no
+ * shift: in the last layer and in sums ahead of a layer (pooling.ts). The factors that rounding takes out of a row are folded into the layer
+ * behind it.
  */
 export interface RoundedLayer {
   readonly name: string;
@@ -23,8 +25,8 @@ export interface RoundedNetwork {
 }
 
 export interface RoundingBits {
-  /** Bits of a weight of a hidden layer, the sign among them; each row has a step of its own. */
-  readonly hidden: number;
+  /** Bits of a weight of each hidden layer, the sign among them; each row has a step of its own. */
+  readonly hidden: readonly number[];
   /** Bits of a weight of the last layer, all rows at one step. */
   readonly last: number;
 }
@@ -41,14 +43,16 @@ export function roundNetwork(
 ): RoundedNetwork {
   const layers: RoundedLayer[] = [];
   let [x, carried] = [calibration, identityCarry(network.inputs)];
-  for (const layer of network.layers) {
+  const pooled = pooledUnits(network);
+  for (const [index, layer] of network.layers.entries()) {
     const folded = foldCarry(layer, carried);
     const mean = columnMeans(x, folded.matrix.columns);
-    const rounded = roundLayer(folded, mean, bits);
+    const groups = pooled[index] ?? [];
+    const rounded = roundLayer(folded, mean, { bits: bits.hidden[index] ?? bits.last, groups });
     layers.push(rounded.layer);
     if (layer.polynomials === undefined)
       return { inputs: network.inputs, outputs: network.outputs, layers, step: rounded.steps[0] ?? 1 };
-    carried = carryOf(layer, rounded);
+    carried = carryOf(layer, rounded, groups);
     x = applyRoundedLayer(rounded.layer, x);
   }
   throw new TypeError('a network ends with an affine map');
@@ -69,7 +73,7 @@ export function applyRoundedLayer(layer: RoundedLayer, x: Float64Array): Float64
   return a.map((value, index) => value * (value + (shift[index % shift.length] ?? 0)));
 }
 
-/** How the values in ciphertexts stand to the network's: hidden = factor v + offset. */
+/** How the values in ciphertexts stand to the network's: hidden = factor v + offset; equal factors for units that are added up. */
 export interface Carry {
   readonly factor: Float64Array;
   readonly offset: Float64Array;
@@ -81,7 +85,7 @@ export function identityCarry(inputs: number): Carry {
 }
 
 /** p(u) = c2 u (u + c1 / c2) + c0 and a = u / step: hidden = c2 step² v + c0. A unit that no longer varies is all offset. */
-export function carryOf(layer: PolynomialLayer, { layer: rounded, steps }: RoundedRows): Carry {
+export function carryOf(layer: PolynomialLayer, { layer: rounded, steps }: RoundedRows, groups: ColumnGroups): Carry {
   const { c0, c1, c2 } = layer.polynomials ?? {
     c0: new Float64Array(0),
     c1: new Float64Array(0),
@@ -93,7 +97,7 @@ export function carryOf(layer: PolynomialLayer, { layer: rounded, steps }: Round
     const u = (rounded.bias[unit] ?? 0) * (steps[unit] ?? 1);
     return value + u * ((c1[unit] ?? 0) + u * (c2[unit] ?? 0));
   });
-  return { factor, offset };
+  return { factor: equalize(factor, groups), offset };
 }
 
 function isConstant({ matrix: { rowStart } }: RoundedLayer, unit: number): boolean {
@@ -113,9 +117,16 @@ export interface RoundedRows {
   readonly steps: Float64Array;
 }
 
-function roundLayer(layer: PolynomialLayer, mean: Float64Array, bits: RoundingBits): RoundedRows {
-  const { name, matrix } = layer;
-  const steps = layer.polynomials === undefined ? commonStep(matrix, bits.last) : rowSteps(matrix, bits.hidden);
+function roundLayer(
+  layer: PolynomialLayer,
+  mean: Float64Array,
+  { bits, groups }: { readonly bits: number; readonly groups: ColumnGroups },
+): RoundedRows {
+  const { name, matrix, polynomials } = layer;
+  const steps =
+    polynomials === undefined
+      ? commonStep(matrix, bits)
+      : alignSteps(rowSteps(matrix, bits), polynomials.c2, { groups, bounds: 'most' });
   const bias = layer.bias.map((value, row) => value / (steps[row] ?? 1));
   const builder = rowBuilder(matrix.columns);
   for (let row = 0; row < matrix.rows; row += 1) {

@@ -19,8 +19,13 @@ import { networkRecordsCircuit } from './network-records-circuit.ts';
 const inputs = 6;
 const rows = 100;
 
-/** A random network of the widths, planned for throughput on random rows. */
-function planned(widths: readonly number[], activation: Activation) {
+/** Each number as often as the window is wide. */
+function pooled(values: Float64Array, window: number): Float64Array {
+  return values.map((_, index) => values[index - (index % window)] ?? 0);
+}
+
+/** A random network of the widths, planned for throughput on random rows. @param window units of a layer that the next reads alike */
+function planned(widths: readonly number[], activation: Activation, window = 1) {
   const random = weylWords(11);
   const uniform = (count: number, size: number): Float64Array =>
     Float64Array.from({ length: count }, () => (random() / 2 ** 31 - 1) * size);
@@ -30,7 +35,7 @@ function planned(widths: readonly number[], activation: Activation) {
     layers.push({
       kind: 'affine',
       name: `affine ${String(index)}`,
-      matrix: fromDense(uniform(height * width, 1 / Math.sqrt(width)), height, width),
+      matrix: fromDense(pooled(uniform(height * width, 1 / Math.sqrt(width)), index === 0 ? 1 : window), height, width),
       bias: uniform(height, 0.3),
     });
     if (index < widths.length - 1) layers.push({ kind: 'activation', name: `activation ${String(index)}`, activation });
@@ -129,6 +134,20 @@ describe('a network in the records packing', () => {
       const made = planned(widths, { kind: 'relu' });
       expect(made.client.evaluationKeys.relinearization).toBe(true);
       expect(largestDifference(await evaluate(made), made.canaryScores)).toBeLessThan(made.client.errorBound);
+    }
+  });
+
+  it('adds up units that are read alike, of one activation and of several', async () => {
+    for (const [widths, layers] of [
+      [[12, 3], 3],
+      [[12, 8, 2], 5],
+    ] as const) {
+      const made = planned(widths, { kind: 'relu' }, 4);
+      expect(made.server.layers).toHaveLength(layers);
+      for (const threads of [1, 2])
+        expect(largestDifference(await evaluate(made, threads), made.canaryScores)).toBeLessThan(
+          made.client.errorBound,
+        );
     }
   });
 

@@ -1,6 +1,6 @@
 import type { Ciphertext } from 'node-seal';
 import { zeroSlotDeviation } from '../../core/plan/levels.ts';
-import { scheduleCosts } from '../../core/plan/network-cost.ts';
+import { unitTerms } from '../../core/plan/network-cost.ts';
 import type { NetworkLayerRef } from '../../core/plan/network-plan.ts';
 import {
   schedule,
@@ -27,6 +27,8 @@ type Plan = ServerPlanOf<'network-records'>;
 interface Layer extends LayerEntries {
   readonly bias: Float64Array;
   readonly shift: Float64Array | undefined;
+  /** The next layer only adds up what this one gives. */
+  readonly summed: boolean;
 }
 
 /**
@@ -42,7 +44,7 @@ export function networkRecordsCircuit(
   const layers = openLayers(plan, tensor);
   const addConstant = constantAdder(he);
   const base = { he, plan, addConstant };
-  const costs = scheduleCosts(plan);
+  const costs = unitTerms(plan);
   const shared = new Map<number, number>();
   const sharedOf = (of: number): number => remembered(shared, of, () => sharedLayer(layers, of, costs));
   const shares = new Map<string, readonly EvaluatedLayer[]>();
@@ -88,9 +90,8 @@ export function networkRecordsCircuit(
 /** An encryption of zero at the last level, for an output that depends on nothing. @returns owned */
 function zeroResult(he: HeContext, plan: Plan, keys: EvaluationKeySet): Ciphertext {
   const zero = encryptZero(he, keys, 2 ** plan.logScale);
-  for (let level = 1; plan.rescale && level < plan.layers.length; level += 1) {
-    he.evaluator.cipherModSwitchToNextInplace(zero);
-  }
+  for (const { shift } of plan.layers)
+    if (plan.rescale && shift !== undefined) he.evaluator.cipherModSwitchToNextInplace(zero);
   return zero;
 }
 
@@ -98,8 +99,8 @@ type EvaluatedLayer = Layer & ScheduledLayer;
 
 function evaluated(layers: readonly Layer[], scheduled: readonly ScheduledLayer[]): EvaluatedLayer[] {
   return scheduled.map((entries, index) => {
-    const { bias, shift } = layers[index] ?? { bias: new Float64Array(0), shift: undefined };
-    return { ...entries, bias, shift };
+    const { bias, shift, summed } = layers[index] ?? { bias: new Float64Array(0), shift: undefined, summed: false };
+    return { ...entries, bias, shift, summed };
   });
 }
 
@@ -163,23 +164,30 @@ function inputOf({ evaluation }: Units, index: number): Ciphertext {
   return ciphertext;
 }
 
-/** (a + bias)(a + bias + shift), a the unit's combination of the layer before. */
+/**
+ * a + bias, or (a + bias)(a + bias + shift); a the unit's combination of the layer before. Products that are only added up (pooling.ts) stay
+ * of size 3; their sums are relinearized and rescaled.
+ */
 function hiddenUnit(units: Units, level: number, row: number): Ciphertext {
   const { evaluation } = units;
-  const { he } = evaluation;
   const layer = evaluation.layers[level];
   const a = sumOf(units, level, row);
-  if (a === undefined || layer?.shift === undefined) throw new TypeError('a unit without inputs is folded into a bias');
-  evaluation.addConstant(a, layer.bias[row] ?? 0);
-  const shift = layer.shift[row] ?? 0;
-  if (shift === 0) he.evaluator.squareInplace(a);
-  else {
-    using shifted = a.copy();
-    evaluation.addConstant(shifted, shift);
-    he.evaluator.multiplyInplace(a, shifted);
-  }
-  if (evaluation.plan.rescale) relinearizeAndRescale(evaluation, a);
+  if (a === undefined) throw new TypeError('a unit without inputs is folded into a bias');
+  evaluation.addConstant(a, layer?.bias[row] ?? 0);
+  if (layer?.shift !== undefined) multiplyShifted(evaluation, a, layer.shift[row] ?? 0);
+  if (evaluation.plan.rescale && layer?.summed !== true) relinearizeAndRescale(evaluation, a);
   return a;
+}
+
+/** a (a + shift), in place. */
+function multiplyShifted({ he, addConstant }: Evaluation, a: Ciphertext, shift: number): void {
+  if (shift === 0) {
+    he.evaluator.squareInplace(a);
+    return;
+  }
+  using shifted = a.copy();
+  addConstant(shifted, shift);
+  he.evaluator.multiplyInplace(a, shifted);
 }
 
 function relinearizeAndRescale({ he, keys }: Evaluation, ciphertext: Ciphertext): void {
@@ -233,12 +241,13 @@ function missingKeys(): AppError {
 }
 
 function openLayers(plan: Plan, tensor: (ref: NetworkLayerRef['bias']) => Float64Array): Layer[] {
-  return plan.layers.map((ref) => ({
+  return plan.layers.map((ref, index, refs) => ({
     columns: ref.columns,
     rowStart: tensor(ref.rowStart),
     columnIndex: tensor(ref.columnIndex),
     values: tensor(ref.values),
     bias: tensor(ref.bias),
     shift: ref.shift === undefined ? undefined : tensor(ref.shift),
+    summed: index + 1 < refs.length - 1 && refs[index + 1]?.shift === undefined,
   }));
 }
