@@ -1,6 +1,7 @@
 import type { Ciphertext } from 'node-seal';
 import { AppError } from '../core/error.ts';
 import type { HeContext } from './context.ts';
+import { leavesSomething } from './library.ts';
 
 /**
  * Parses a ciphertext; SEAL checks its parameters and that every coefficient is below its modulus.
@@ -38,17 +39,18 @@ export function saveWhole(he: HeContext, ciphertext: Ciphertext): Uint8Array {
   return Uint8Array.from(ciphertext.saveToArray(he.seal.ComprModeType.none) as Uint8Array);
 }
 
+/** a + b; both are consumed. @returns owned; undefined where there is nothing or all cancels */
+export function absorb(he: HeContext, a: Ciphertext | undefined, b: Ciphertext | undefined): Ciphertext | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  using added = b;
+  if (leavesSomething(() => he.evaluator.addInplace(a, added))) return a;
+  a.delete();
+  return undefined;
+}
+
 /** @param saved what threads found; empty where one found nothing. @returns owned: the sum; undefined where there is none */
 export function addSaved(he: HeContext, saved: readonly Uint8Array[]): Ciphertext | undefined {
   let total: Ciphertext | undefined;
-  for (const bytes of saved) {
-    if (bytes.length === 0) continue;
-    const summand = loadCiphertext(he, bytes);
-    if (total === undefined) total = summand;
-    else {
-      he.evaluator.addInplace(total, summand);
-      summand.delete();
-    }
-  }
+  for (const bytes of saved) if (bytes.length > 0) total = absorb(he, total, loadCiphertext(he, bytes));
   return total;
 }

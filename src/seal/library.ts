@@ -31,6 +31,20 @@ export function callSeal<Result>(action: string, operation: () => Result): Resul
   }
 }
 
+/**
+ * Adds or subtracts in place. What cancels exactly, as equal ciphertexts do, would be a ciphertext that anybody can read, which SEAL refuses.
+ * @returns whether anything is left; if not, the place holds nothing of use
+ */
+export function leavesSomething(addition: () => void): boolean {
+  try {
+    addition();
+    return true;
+  } catch (cause) {
+    if (textOf(cause).includes('transparent')) return false;
+    throw cause;
+  }
+}
+
 /** C++ errors arrive as WebAssembly.Exception whose `message` is [type, text]. */
 function textOf(cause: unknown): string {
   const message: unknown = typeof cause === 'object' && cause !== null && 'message' in cause ? cause.message : cause;

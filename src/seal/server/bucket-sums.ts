@@ -1,5 +1,7 @@
 import type { Ciphertext } from 'node-seal';
+import { cheapestDigits, signedDigit } from '../../core/plan/digits.ts';
 import type { HeContext } from '../context.ts';
+import { leavesSomething } from '../library.ts';
 
 /** One term of an integer combination: `of()` gives the ciphertext, borrowed. */
 export interface Term {
@@ -12,75 +14,63 @@ export interface Term {
  * Adds up integers times ciphertexts by additions alone (the bucket method of multi-scalar multiplication, Pippenger 1976): factors are
  * written in signed digits; terms of equal digit are added first, then the sums are added up from the largest digit down, so that each digit
  * counts as often as it says; digits of higher value by doublings. An addition costs a tenth of a plaintext product.
- * @returns owned; undefined where there are no terms
+ * @returns owned; undefined where there are no terms, or equal ones cancel
  */
 export function integerCombination(he: HeContext, terms: readonly Term[]): Ciphertext | undefined {
-  const width = digitWidth(terms);
+  const { width } = cheapestDigits(terms.map(({ factor }) => factor));
   const windows = digitWindows(terms, width);
-  let total: Ciphertext | undefined;
+  using total = emptySum(he);
   for (const window of windows.toReversed()) {
-    if (total !== undefined) for (let bit = 0; bit < width; bit += 1) he.evaluator.addInplace(total, total);
+    for (let bit = 0; bit < width; bit += 1) total.double();
     using sum = windowSum(he, window);
-    if (sum === undefined) continue;
-    if (total === undefined) total = sum.copy();
-    else he.evaluator.addInplace(total, sum);
+    if (sum !== undefined) total.add(sum);
   }
-  return total;
+  return total.take();
 }
 
-/** What an addition of a term costs, which streams its ciphertext from memory, over one of two sums that are in the cache. */
-const termCost = 2;
-/** Wider digits want more buckets than rows have terms. */
-const widestDigit = 12;
-
-/** Bits a digit for the cheapest sum, counted out. */
-function digitWidth(terms: readonly Term[]): number {
-  const largest = terms.reduce((most, { factor }) => Math.max(most, Math.abs(factor)), 1);
-  const bits = Math.floor(Math.log2(largest)) + 2;
-  let best = { width: 1, cost: Infinity };
-  for (let width = 2; width <= Math.min(bits, widestDigit); width += 1) {
-    const cost = costOf(terms, { width, windows: Math.ceil(bits / width) });
-    if (cost < best.cost) best = { width, cost };
-  }
-  return best.width;
+/** A sum in progress, which is empty at first and wherever its terms cancel. */
+interface RunningSum extends Disposable {
+  /** Borrowed. */
+  readonly value: Ciphertext | undefined;
+  add(summand: Ciphertext, negative?: boolean): void;
+  double(): void;
+  /** @returns owned; the sum is empty again */
+  take(): Ciphertext | undefined;
 }
 
-function costOf(terms: readonly Term[], shape: { readonly width: number; readonly windows: number }): number {
-  const { width, windows } = shape;
-  const base = 2 ** width;
-  const used = Array.from({ length: windows + 1 }, () => new Uint8Array(base / 2 + 1));
-  let cost = (windows - 1) * width;
-  for (const { factor } of terms) {
-    let rest = Math.abs(factor);
-    for (let place = 0; rest !== 0; place += 1) {
-      const digit = signedDigit(rest, base);
-      rest = (rest - digit) / base;
-      if (digit === 0) continue;
-      cost += termCost;
-      const marks = used[place];
-      if (marks !== undefined) marks[Math.abs(digit)] = 1;
-    }
-  }
-  for (const marks of used) {
-    let below = 0;
-    for (const [digit, mark] of marks.entries()) {
-      if (mark === 0) continue;
-      cost += timesCost(digit - below);
-      below = digit;
-    }
-  }
-  return cost;
-}
-
-/** Additions of {@link addTimes}. */
-function timesCost(times: number): number {
-  return times <= 3 ? times : 2 * Math.log2(times);
-}
-
-/** The lowest digit of a number, in [-base / 2, base / 2). */
-function signedDigit(value: number, base: number): number {
-  const digit = value % base;
-  return digit >= base / 2 ? digit - base : digit;
+function emptySum(he: HeContext): RunningSum {
+  let value: Ciphertext | undefined;
+  return {
+    get value() {
+      return value;
+    },
+    add: (summand, negative = false) => {
+      if (value === undefined) {
+        value = summand.copy();
+        if (negative) he.evaluator.negateInplace(value);
+        return;
+      }
+      const sum = value;
+      const isLeft = leavesSomething(() => {
+        if (negative) he.evaluator.subInplace(sum, summand);
+        else he.evaluator.addInplace(sum, summand);
+      });
+      if (isLeft) return;
+      value.delete();
+      value = undefined;
+    },
+    double: () => {
+      if (value !== undefined) he.evaluator.addInplace(value, value);
+    },
+    take: () => {
+      const taken = value;
+      value = undefined;
+      return taken;
+    },
+    [Symbol.dispose]: () => {
+      value?.delete();
+    },
+  };
 }
 
 type Window = Map<number, { readonly ciphertext: Ciphertext; readonly negative: boolean }[]>;
@@ -109,42 +99,29 @@ function digitWindows(terms: readonly Term[], width: number): Window[] {
 /** Sum over digits d of d times the bucket's sum. @returns owned */
 function windowSum(he: HeContext, window: Window): Ciphertext | undefined {
   const digits = [...window.keys()].sort((a, b) => b - a);
-  if (digits.length === 0) return undefined;
-  using unwind = new DisposableStack();
-  const running = unwind.use(new he.seal.Ciphertext());
-  const total = new he.seal.Ciphertext();
+  using running = emptySum(he);
+  using total = emptySum(he);
   for (const [index, digit] of digits.entries()) {
-    for (const [position, { ciphertext, negative }] of (window.get(digit) ?? []).entries()) {
-      if (index === 0 && position === 0) {
-        if (negative) he.evaluator.negate(ciphertext, running);
-        else running.assign(ciphertext);
-      } else if (negative) he.evaluator.subInplace(running, ciphertext);
-      else he.evaluator.addInplace(running, ciphertext);
-    }
-    addTimes(he, total, { summand: running, times: digit - (digits[index + 1] ?? 0), first: index === 0 });
+    for (const { ciphertext, negative } of window.get(digit) ?? []) running.add(ciphertext, negative);
+    if (running.value !== undefined)
+      addTimes(he, total, { summand: running.value, times: digit - (digits[index + 1] ?? 0) });
   }
-  return total;
+  return total.take();
 }
 
 /** total += times x summand, by doubling. */
 function addTimes(
   he: HeContext,
-  total: Ciphertext,
-  what: { readonly summand: Ciphertext; readonly times: number; readonly first: boolean },
+  total: RunningSum,
+  { summand, times }: { readonly summand: Ciphertext; readonly times: number },
 ): void {
-  let { first } = what;
-  const add = (summand: Ciphertext): void => {
-    if (first) total.assign(summand);
-    else he.evaluator.addInplace(total, summand);
-    first = false;
-  };
-  if (what.times <= 3) {
-    for (let time = 0; time < what.times; time += 1) add(what.summand);
+  if (times <= 3) {
+    for (let time = 0; time < times; time += 1) total.add(summand);
     return;
   }
-  using doubled = what.summand.copy();
-  for (let rest = what.times; rest > 0; rest = Math.floor(rest / 2)) {
-    if (rest % 2 === 1) add(doubled);
+  using doubled = summand.copy();
+  for (let rest = times; rest > 0; rest = Math.floor(rest / 2)) {
+    if (rest % 2 === 1) total.add(doubled);
     if (rest > 1) he.evaluator.addInplace(doubled, doubled);
   }
 }

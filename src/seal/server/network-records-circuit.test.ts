@@ -203,6 +203,12 @@ describe('integerCombination', () => {
         encryptor.encryptSymmetric(plaintext, ciphertext);
         return { ciphertext, factor };
       });
+      expect(
+        integerCombination(
+          he,
+          terms.flatMap((term) => [term, { ...term, factor: -term.factor }]),
+        ),
+      ).toBeUndefined();
       using sum = integerCombination(he, terms) ?? new seal.Ciphertext();
       using plaintext = new seal.Plaintext();
       decryptor.decrypt(sum, plaintext);

@@ -120,4 +120,35 @@ describe('trees with one slot a record', () => {
     ];
     for (const threads of [2, 5]) expect(await scoresOf(trees, [-5], threads)).toEqual(expected(trees, [-5]));
   });
+
+  it('may cancel each other exactly', async () => {
+    const stump = (bit: number, leafValues: readonly number[]): BitTree => ({
+      bit: Int32Array.of(bit),
+      missing: Int32Array.of(-1),
+      left: Int32Array.of(-1),
+      right: Int32Array.of(-2),
+      leafValues: Float64Array.from(leafValues),
+    });
+    // The same decision with opposite leaves, in sums over trees, of several outputs, and below a node.
+    for (const [trees, base] of [
+      [[stump(0, [5, 0]), stump(0, [0, 5])], [1]],
+      [
+        [stump(0, [1, 2, 0, 1]), stump(0, [0, 1, 1, 2]), stump(1, [3, 4, 0, 1])],
+        [1, 2],
+      ],
+      [
+        [
+          {
+            bit: Int32Array.of(0, 1, 1),
+            missing: Int32Array.of(-1, -1, -1),
+            left: Int32Array.of(1, -1, -3),
+            right: Int32Array.of(2, -2, -4),
+            leafValues: Float64Array.of(7, 4, 5, 2),
+          },
+        ],
+        [1],
+      ],
+    ] as const)
+      expect(await scoresOf(trees, base)).toEqual(expected(trees, base));
+  });
 });

@@ -3,9 +3,9 @@ import type { ServerPlanOf } from '../../core/plan/plan.ts';
 import { readTrees, type BitTree } from '../../core/plan/tree-bits.ts';
 import { rightmostLeaf, rootOf, shareOfTrees, soleOutput, sumConstants } from '../../core/plan/tree-records.ts';
 import { AppError } from '../../core/error.ts';
-import { addSaved, loadCiphertext, saveCompact, saveWhole } from '../ciphertexts.ts';
+import { absorb, addSaved, loadCiphertext, saveCompact, saveWhole } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
-import { callSeal } from '../library.ts';
+import { callSeal, leavesSomething } from '../library.ts';
 import { polynomialCodec, type PolynomialCodec } from '../polynomials.ts';
 import { evaluateWhole, shareName, type Share, type SplitCircuit } from './circuit.ts';
 import type { EvaluationKeySet } from './evaluation-keys.ts';
@@ -120,14 +120,6 @@ function openArithmetic(
   };
 }
 
-/** a + b; both are consumed. */
-function absorb(he: HeContext, a: Ciphertext | undefined, b: Ciphertext | undefined): Ciphertext | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  he.evaluator.addInplace(a, b);
-  b.delete();
-  return a;
-}
-
 /** The sums over trees, an output each, without their constants; owned. */
 function evaluateTrees(arithmetic: Arithmetic, trees: readonly BitTree[], outputs: number): (Ciphertext | undefined)[] {
   const sums: (Ciphertext | undefined)[] = new Array<undefined>(outputs).fill(undefined);
@@ -179,12 +171,13 @@ function valueOf(
   return { ciphertext: absorb(arithmetic.he, scaled, right.ciphertext), constant: right.constant };
 }
 
-/** left - right; left is consumed, right is not. */
+/** left - right; left is consumed, right is not. Undefined where nothing is left. */
 function subtract(he: HeContext, left: Ciphertext | undefined, right: Ciphertext | undefined): Ciphertext | undefined {
   if (right === undefined) return left;
   if (left !== undefined) {
-    he.evaluator.subInplace(left, right);
-    return left;
+    if (leavesSomething(() => he.evaluator.subInplace(left, right))) return left;
+    left.delete();
+    return undefined;
   }
   const negated = new he.seal.Ciphertext();
   he.evaluator.negate(right, negated);
