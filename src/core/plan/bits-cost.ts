@@ -1,6 +1,7 @@
 import type { BitsLayout } from './bits-layout.ts';
 import { productRounds } from './bits-levels.ts';
 import { evaluatorMemory } from './memory.ts';
+import { keySwitchMs, operationMs, ringSize, savedPolynomialBytes } from './operation-costs.ts';
 import type { ParameterSet } from './parameters.ts';
 
 /** How sums of turned vectors are split into baby steps and giant steps. */
@@ -50,14 +51,6 @@ export function layoutWork(
   return { layout, sources, outputs, lastTurns, lastShifts, ...counted };
 }
 
-/** Milliseconds at N = 8192 for each prime of the modulus (node-seal 7, one thread of a 2.x GHz server core). */
-const costMs = { load: 0.25, product: 0.12, multiply: 0.25, rescale: 0.29, zero: 0.6 };
-
-/** A key switch grows faster than with the primes: each of them is switched under all. */
-function switchMs(primes: number): number {
-  return 0.86 * primes + 0.12 * primes * primes;
-}
-
 /** The threads that a block is expected to be spread over; fixed, so that plans do not depend on the machine. */
 const threads = 2;
 
@@ -67,7 +60,7 @@ export function bitsSeconds(
   steps: BitsSteps,
   { degree, primes }: { readonly degree: number; readonly primes: number },
 ): number {
-  const size = (degree / 8192) ** 1.07;
+  const size = ringSize({ polyModulusDegree: degree as ParameterSet['polyModulusDegree'] });
   return ((shareMs(work, steps, primes) + finishMs(work, steps, primes)) * size) / 1000;
 }
 
@@ -75,10 +68,10 @@ function shareMs(work: LayoutWork, steps: BitsSteps, primes: number): number {
   const giants = work.lastTurns.reduce((sum, turn) => sum + Math.floor(turn / steps.babySteps), 0);
   // Each thread needs all baby steps; giants and products are shared, and a share's sum is turned into its place.
   return (
-    work.sources * steps.copies * costMs.load * primes +
-    babyTurns(work, steps) * switchMs(primes) +
-    (giants / threads + work.layout.groups) * switchMs(primes) +
-    (work.selections * costMs.product * primes) / threads
+    work.sources * steps.copies * operationMs.load * primes +
+    babyTurns(work, steps) * keySwitchMs(primes) +
+    (giants / threads + work.layout.groups) * keySwitchMs(primes) +
+    (work.selections * operationMs.product * primes) / threads
   );
 }
 
@@ -101,32 +94,29 @@ function finishMs(work: LayoutWork, { windowSteps }: BitsSteps, primes: number):
   const window = Math.min(windowSteps, Math.max(0, ...work.lastShifts) + 1);
   const turns =
     layout.groups * (window - 1) + work.lastShifts.reduce((sum, shift) => sum + Math.floor(shift / windowSteps), 0);
-  let ms = turns * switchMs(primes) + work.readings * costMs.product * primes;
-  ms += layout.groups * layout.literals * costMs.rescale * primes;
+  let ms = turns * keySwitchMs(primes) + work.readings * operationMs.product * primes;
+  ms += layout.groups * layout.literals * operationMs.rescale * primes;
   let factors = layout.literals;
   for (let round = 1; round <= rounds; round += 1) {
     const left = primes - round;
     const products = layout.groups * Math.floor(factors / 2);
-    ms += products * ((costMs.multiply + costMs.rescale) * left + switchMs(left));
+    ms += products * ((operationMs.multiply + operationMs.rescale) * left + keySwitchMs(left));
     factors = Math.ceil(factors / 2);
   }
   const spacing = 2 ** Math.ceil(Math.log2(work.outputs));
-  const gathering = work.outputs > 1 ? spacing * (switchMs(1) + layout.groups * costMs.product) : 0;
-  return ms + gathering + 12 * switchMs(1) + 2 * costMs.zero * primes;
+  const gathering = work.outputs > 1 ? spacing * (keySwitchMs(1) + layout.groups * operationMs.product) : 0;
+  return ms + gathering + 12 * keySwitchMs(1) + 2 * operationMs.zero * primes;
 }
 
-/** Bytes as SEAL stores them: compressed to whole bytes a coefficient and some frame where primes leave much unused. */
+/** What a query and its result are as they are sent. */
 export function bitsBytes(
   { sources }: Pick<LayoutWork, 'sources'>,
   { copies }: Pick<BitsSteps, 'copies'>,
-  { coeffModulusBits, polyModulusDegree }: ParameterSet,
+  parameters: ParameterSet,
 ): { readonly queryBytes: number; readonly resultBytes: number } {
-  const mean = coeffModulusBits.reduce((sum, bits) => sum + bits, 0) / coeffModulusBits.length;
-  const bytes = (bits: number) => (mean > 50 ? 8 : Math.ceil(bits / 8) * 1.06) * polyModulusDegree;
-  const source = coeffModulusBits.slice(0, -1).reduce((sum, bits) => sum + bytes(bits), 0);
   return {
-    queryBytes: Math.ceil(sources * copies * source),
-    resultBytes: Math.ceil(2 * bytes(coeffModulusBits[0] ?? 60)),
+    queryBytes: Math.ceil(sources * copies * savedPolynomialBytes(parameters)),
+    resultBytes: Math.ceil(2 * savedPolynomialBytes(parameters, 1)),
   };
 }
 

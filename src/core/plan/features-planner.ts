@@ -17,9 +17,10 @@ import type { FeaturesLayerRef } from './features-plan.ts';
 import { zeroSlotDeviation } from './levels.ts';
 import { secondsPerByte } from './line.ts';
 import { evaluatorMemory } from './memory.ts';
+import { keySwitchMs, operationMs, ringSize, savedPolynomialBytes } from './operation-costs.ts';
 import { joined, someRows, writeLayer, type PreparedNetwork } from './prepared-network.ts';
 import { polynomialScores } from './network.ts';
-import { dataModulusBits, type PolyModulusDegree } from './parameters.ts';
+import { type PolyModulusDegree } from './parameters.ts';
 import { scaleFeatures } from './ranges.ts';
 import type { RoundedNetwork } from './rounding.ts';
 
@@ -177,13 +178,8 @@ function* withRotations(layout: FeaturesLayout, levels: FeaturesLevels): Generat
   }
 }
 
-/** Milliseconds of a thread at N = 8192, measured: for a prime of the modulus each; what a result takes besides. */
-const costMs = { encrypt: 0.8, load: 0.19, product: 0.13, result: 2, finish: 5 };
-
-/** A rotation or relinearization, which grows faster than the number of primes. */
-function keySwitchMs(primes: number): number {
-  return 0.4 + 0.5 * primes + 0.17 * primes ** 2;
-}
+/** Of a result beside its operations, in milliseconds at N = 8192: drowned, masked, saved; for each prime, and once. */
+const resultMs = { prime: 2, once: 5 };
 
 /** On two threads, which share the first layer's giant steps. */
 function estimateFeatures(
@@ -192,24 +188,24 @@ function estimateFeatures(
   rotations: readonly number[],
 ): FeaturesCandidate['estimate'] {
   const { parameters } = levels;
-  const size = parameters.polyModulusDegree / 8192;
   const primes = parameters.coeffModulusBits.length - 1;
   const track = scaleTrack(parameters, levels).layers;
-  let ms = rotations.length * primes * (costMs.encrypt + costMs.load) + costMs.result * primes + costMs.finish;
+  let ms =
+    rotations.length * primes * (operationMs.encrypt + operationMs.load) + resultMs.prime * primes + resultMs.once;
   for (const [index, layer] of layout.layers.entries()) {
     const [level, after] = [primes - (track[index]?.level ?? 0), primes - (track[index]?.sums.level ?? 0)];
     const { babies, giants } = scheduleOf(layer, index === 0 ? rotations : [0]);
     const shared = index === 0 ? 2 : 1;
     const switches = babies.length + giants.length / shared + layer.presum.length;
     const folds = Math.log2(layer.period / layer.rowAt.length);
-    ms += (layer.steps.length * level * costMs.product) / shared + switches * keySwitchMs(level);
+    ms += (layer.steps.length * level * operationMs.product) / shared + switches * keySwitchMs(level);
     ms += (folds + 1) * keySwitchMs(after);
   }
-  const bytes = (parameters.polyModulusDegree * dataModulusBits(parameters)) / 8;
+  const left = primes - (track.at(-1)?.sums.level ?? 0);
   return {
-    blockSeconds: (ms * size) / 1000,
-    queryBytes: Math.ceil(rotations.length * bytes * 1.04),
-    resultBytes: Math.ceil((2 * bytes * 1.04) / primes),
+    blockSeconds: (ms * ringSize(parameters)) / 1000,
+    queryBytes: Math.ceil(rotations.length * savedPolynomialBytes(parameters)),
+    resultBytes: Math.ceil(2 * savedPolynomialBytes(parameters, left)),
   };
 }
 

@@ -1,14 +1,16 @@
 import { AppError } from '../error.ts';
 import type { SparseMatrix } from '../model/ir.ts';
+import { cheapestDigits } from './digits.ts';
 import type { Levels } from './levels.ts';
 import { evaluatorMemory, largestHeapBytes } from './memory.ts';
 import { mostHeld, schedule, type LayerEntries } from './network-schedule.ts';
-import { dataModulusBits, type ParameterSet } from './parameters.ts';
+import { keySwitchMs, operationMs, ringSize, savedPolynomialBytes } from './operation-costs.ts';
+import type { ParameterSet } from './parameters.ts';
 import type { ServerPlanOf } from './plan.ts';
 import type { RoundedLayer } from './rounding.ts';
 
-/** Milliseconds at N = 4096 with two data primes; all grow with N times primes, key switching with the square of the primes. */
-const costMs = { encrypt: 1, load: 0.35, addition: 0.011, product: 0.35, relinearize: 2.5, rescale: 0.4, result: 12 };
+/** Of a result beside its operations: drowned, masked, saved. */
+const resultMs = 12;
 
 /** What a block of the records packing takes, on one thread. @param layers as they are evaluated */
 export function estimateRecords(
@@ -17,19 +19,30 @@ export function estimateRecords(
 ): { blockSeconds: number; queryBytes: number; resultBytes: number } {
   const primes = parameters.coeffModulusBits.length - 1;
   const deep = activations(layers) > 1;
-  const unitCosts = unitMs(layers, primes, deep);
-  const size = (parameters.polyModulusDegree / 4096) * (primes / 2);
-  const additions = layers.reduce((sum, { matrix }) => sum + matrix.values.length * additionsPerTerm, 0);
-  const units = layers.reduce((sum, { matrix }, index) => sum + matrix.rows * (unitCosts[index] ?? 0), 0);
+  const units = unitMs(layers, primes, deep);
   const inputs = layers[0]?.matrix.columns ?? 0;
   const outputs = layers.at(-1)?.matrix.rows ?? 0;
-  const ms = inputs * (costMs.encrypt + costMs.load) + additions * costMs.addition + units + outputs * costMs.result;
-  const bytes = (parameters.polyModulusDegree * dataModulusBits(parameters)) / 8;
+  const left = deep ? Math.max(1, primes - activations(layers)) : primes;
+  let ms = inputs * primes * (operationMs.encrypt + operationMs.load) + outputs * resultMs * left;
+  for (const [index, { matrix }] of layers.entries()) {
+    const level = deep ? primes - activations(layers.slice(0, index)) : primes;
+    ms += rowAdditions(matrix) * operationMs.addition * level + matrix.rows * (units[index] ?? 0);
+  }
   return {
-    blockSeconds: (ms * size) / 1000,
-    queryBytes: Math.ceil(inputs * bytes * 1.05),
-    resultBytes: Math.ceil(outputs * bytes * (deep ? 2 / primes : 3)),
+    blockSeconds: (ms * ringSize(parameters)) / 1000,
+    // A seed stands for the second polynomial.
+    queryBytes: Math.ceil(inputs * savedPolynomialBytes(parameters)),
+    resultBytes: Math.ceil(outputs * (deep ? 2 : 3) * savedPolynomialBytes(parameters, left)),
   };
+}
+
+function rowAdditions({ rows, rowStart, values }: SparseMatrix): number {
+  let additions = 0;
+  for (let row = 0; row < rows; row += 1) {
+    const factors = values.subarray(rowStart[row], rowStart[row + 1]);
+    if (factors.length > 0) additions += cheapestDigits(Array.from(factors)).additions;
+  }
+  return additions;
 }
 
 function activations(layers: readonly Pick<RoundedLayer, 'shift'>[]): number {
@@ -77,20 +90,24 @@ function tooLarge(heap: number): AppError {
 }
 
 /** A term is added to a few sums of its row's digits. */
-const additionsPerTerm = 1.5;
+const additionsPerTerm = 2.5;
 
 /** For sharing a block's work: what a unit of each layer costs beside its terms, in terms. */
 export function unitTerms({ parameters, rescale, layers }: ServerPlanOf<'network-records'>): number[] {
   const primes = parameters.coeffModulusBits.length - 1;
-  return unitMs(layers, primes, rescale).map((ms) => ms / (costMs.addition * additionsPerTerm));
+  return unitMs(layers, primes, rescale).map((ms) => ms / (operationMs.addition * primes * additionsPerTerm));
 }
 
-/** Of a unit of each layer, as far as the size of polynomials does not tell. Where products are added up first, their sums are relinearized. */
+/** Of a unit of each layer beside its terms, at N = 8192. Where products are added up first, their sums are relinearized. */
 function unitMs(layers: readonly { readonly shift?: unknown }[], primes: number, rescale: boolean): number[] {
-  const switching = rescale ? costMs.relinearize * (primes / 2) + costMs.rescale : 0;
+  let left = primes;
   return layers.map(({ shift }, index) => {
     const isLast = index === layers.length - 1;
     const isSummed = index + 1 < layers.length - 1 && layers[index + 1]?.shift === undefined;
-    return (shift === undefined ? 0 : costMs.product) + (isLast || isSummed ? 0 : switching);
+    let ms = shift === undefined ? 0 : operationMs.multiply * left;
+    if (isLast || isSummed || !rescale) return ms;
+    ms += keySwitchMs(left) + operationMs.rescale * left;
+    left -= 1;
+    return ms;
   });
 }

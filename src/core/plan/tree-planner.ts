@@ -5,6 +5,7 @@ import type { BodyRequest, PlannedBody, PlannedMode } from './body-planner.ts';
 import { planEachMode, type ModePlan } from './each-mode.ts';
 import { AppError } from '../error.ts';
 import { evaluatorMemory } from './memory.ts';
+import { keySwitchMs, operationMs, ringSize, savedPolynomialBytes } from './operation-costs.ts';
 import type { ParameterSet } from './parameters.ts';
 import { seeEnsemble, type SeenEnsemble } from './seen-ensemble.ts';
 import { bitTrees, largestScore, writeTrees, type BitTree } from './tree-bits.ts';
@@ -87,28 +88,27 @@ function tooLarge(bits: number, bytes: number): AppError {
   });
 }
 
-/** Seconds for a prime at N = 8192 on one thread, measured. */
-const cost = { encrypt: 1e-3, product: 0.35e-3, scaling: 0.6e-3, relinearization: 0.5e-3, load: 0.5e-3 };
+/** Beside the operations of operation-costs.ts: an integer times a ciphertext of two or three polynomials; a result. */
+const costMs = { scaling: 0.18, result: 8 };
 
 function estimateRecords(
   trees: readonly BitTree[],
   plan: { readonly outputs: number; readonly parameters: ParameterSet; readonly bits: number },
 ): { readonly blockSeconds: number; readonly queryBytes: number; readonly resultBytes: number } {
-  const { coeffModulusBits, polyModulusDegree } = plan.parameters;
-  const work = countWork(trees, plan.outputs);
-  const primes = coeffModulusBits.length - 1;
-  const size = polyModulusDegree / 8192;
+  const { parameters, outputs, bits } = plan;
+  const work = countWork(trees, outputs);
+  const primes = parameters.coeffModulusBits.length - 1;
   const perPrime =
-    plan.bits * cost.encrypt +
-    work.products * cost.product +
-    work.scalings * cost.scaling +
-    work.usedBits * cost.load +
-    work.relinearizations * cost.relinearization * primes;
-  // Of each coefficient whole bytes are stored, and some frame.
-  const bytes = Math.ceil((coeffModulusBits[0] ?? 60) / 8) * polyModulusDegree * 1.04;
+    bits * operationMs.encrypt +
+    work.usedBits * operationMs.load +
+    work.products * operationMs.multiply +
+    work.scalings * costMs.scaling +
+    outputs * costMs.result;
+  const ms = perPrime * primes + work.relinearizations * keySwitchMs(primes);
   return {
-    blockSeconds: perPrime * primes * size,
-    queryBytes: Math.ceil(plan.bits * bytes * primes),
-    resultBytes: Math.ceil(plan.outputs * bytes * 2),
+    blockSeconds: (ms * ringSize(parameters)) / 1000,
+    // A seed stands for the second polynomial.
+    queryBytes: Math.ceil(bits * savedPolynomialBytes(parameters)),
+    resultBytes: Math.ceil(outputs * 2 * savedPolynomialBytes(parameters, 1)),
   };
 }
