@@ -89,7 +89,7 @@ function tooLarge(bits: number, bytes: number): AppError {
 }
 
 /** Beside the operations of operation-costs.ts: an integer times a ciphertext of two or three polynomials; a result. */
-const costMs = { scaling: 0.18, result: 8 };
+const costMs = { scaling: 0.14, result: 8 };
 
 function estimateRecords(
   trees: readonly BitTree[],

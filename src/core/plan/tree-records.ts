@@ -190,7 +190,8 @@ export function floodFactors({
   const factors: number[] = [];
   for (;;) {
     const bits = Math.min(plainBits, Math.floor(missing + 1.8 - Math.log2(degree) / 2));
-    if (bits < 1) return factors;
+    // One bit would leave nothing but zeros.
+    if (bits < 2) return factors;
     factors.push(bits);
     missing -= spread(bits);
   }
