@@ -1,19 +1,23 @@
 import { secondsPerByte } from './line.ts';
-import { blockCapacity, queryCapacity, type ClientPlan } from './plan.ts';
+import { blockCapacity, queryCapacity, sharing, type ClientPlan } from './plan.ts';
 
 /** What a query costs beside its blocks: a request, two files. */
 const querySeconds = 0.01;
 
-/**
- * Predicted seconds for a number of records, on one thread or on two that share a block, from the deployment's own estimate: the same on every
- * machine. The estimate is of a block.
- */
+/** Predicted seconds for a number of records on two threads, from the deployment's own estimate of a block: the same on every machine. */
 function predictedSeconds(plan: ClientPlan, records: number, overLine: boolean): number {
   const { estimate } = plan;
   const blocks = Math.ceil(records / blockCapacity(plan));
   const line = estimate.queryBytes * secondsPerByte.sent + estimate.resultBytes * secondsPerByte.received;
   const travelling = overLine ? blocks * line : 0;
-  return blocks * estimate.blockSeconds + travelling + Math.ceil(records / queryCapacity(plan)) * querySeconds;
+  return (blocks * estimate.blockSeconds) / speedup(plan, blocks) + travelling + Math.ceil(records / queryCapacity(plan)) * querySeconds;
+}
+
+/** Where threads always share a block, the estimate counts on two of them already. */
+function speedup(plan: ClientPlan, blocks: number): number {
+  const shared = sharing(plan);
+  if (shared === 'always') return 1;
+  return shared === 'when idle' ? 2 : Math.min(2, blocks);
 }
 
 /**
