@@ -10,7 +10,11 @@ function predictedSeconds(plan: ClientPlan, records: number, overLine: boolean):
   const blocks = Math.ceil(records / blockCapacity(plan));
   const line = estimate.queryBytes * secondsPerByte.sent + estimate.resultBytes * secondsPerByte.received;
   const travelling = overLine ? blocks * line : 0;
-  return (blocks * estimate.blockSeconds) / speedup(plan, blocks) + travelling + Math.ceil(records / queryCapacity(plan)) * querySeconds;
+  return (
+    (blocks * estimate.blockSeconds) / speedup(plan, blocks) +
+    travelling +
+    Math.ceil(records / queryCapacity(plan)) * querySeconds
+  );
 }
 
 /** Where threads always share a block, the estimate counts on two of them already. */
