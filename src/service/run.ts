@@ -43,6 +43,9 @@ export async function runJob(options: RunOptions, environment: Environment, runn
   const prepared = await prepare(options, environment, running);
   const { profile, found, data, keySet, warnings } = prepared;
   using keys = await unlock(keySet, environment);
+  // Before a job begins: a damaged server.zip is found as the endpoint starts.
+  await using cipher = openCipher(found.client, keys.secrets, { worker: environment.programs.clientWorker });
+  await using endpoint = await openEndpoint(profile, found, { environment, running });
   const store = profileStore(profile);
   const ids = { deployment: found.client.id, key: keySet.key };
   const job = await openJob(prepared.earlier ?? { ...prepared, ...ids, profile: profile.name }, {
@@ -54,8 +57,6 @@ export async function runJob(options: RunOptions, environment: Environment, runn
     `job ${job.id}: ${String(data.records)} records, plan ${data.plan.mode}, key ${ids.key.slice(0, 12)}`,
   );
   try {
-    await using cipher = openCipher(found.client, keys.secrets, { worker: environment.programs.clientWorker });
-    await using endpoint = await openEndpoint(profile, found, { environment, running });
     await publishKeys(store, keys, { job, signal: running.signal });
     await writePredictions({ found, data, keys, cipher, store, endpoint, job, running }, prepared);
     await job.finish('done');
