@@ -107,6 +107,20 @@ describe('the verbs of key sets', () => {
     expect(logged.join()).toContain(key);
   });
 
+  it('delete a damaged key set by its id, so that an exported copy can take its place', async () => {
+    const key = await storeKeySet('mine');
+    const file = join(environment.home, 'copy');
+    await exportKeySet({ key, file }, environment, running);
+    await writeFile(join(environment.home, 'keys', key, 'key.json'), '{}');
+    await expect(deleteKeySet({ key: 'mine' }, environment, running)).rejects.toMatchObject({ code: 'key.altered' });
+    await expect(importKeySet({ file }, environment, running)).rejects.toMatchObject({
+      code: 'key.exists',
+      hint: expect.stringContaining(`keys delete ${key.slice(0, 8)}`) as string,
+    });
+    expect(await deleteKeySet({ key: key.slice(0, 8) }, environment, running)).toMatchObject({ key });
+    expect((await importKeySet({ file }, environment, running)).name).toBe('mine');
+  });
+
   it('tell where evaluation keys are published when a key set is deleted, and remove them if asked to', async () => {
     const folder = join(environment.home, 'team store');
     const store = pathToFileURL(folder).href;

@@ -67,7 +67,7 @@ export function keySetOutcome(keySet: KeySet): KeySetOutcome {
   };
 }
 
-/** Every readable key set by name; damaged ones are named in the log. */
+/** Every readable key set by name; of damaged ones a person is told. */
 export async function listKeySets(
   _options: object,
   environment: Environment,
@@ -78,7 +78,8 @@ export async function listKeySets(
 
 async function readableKeySets(environment: Environment): Promise<readonly KeySet[]> {
   return await openKeyStore(environment.home).list((error) => {
-    environment.log(`Left out a damaged key set: ${error.message} ${error.place.file ?? ''}`);
+    const tell = environment.notify ?? environment.log;
+    tell(`Left out a damaged key set: ${error.message} ${error.place.file ?? ''}`);
   });
 }
 
@@ -145,7 +146,7 @@ export async function deleteKeySet(
   environment: Environment,
   running: Running,
 ): Promise<KeyDeletedOutcome> {
-  const keySet = await pickKeySet({ key: options.key }, environment);
+  const keySet = await deletable(options.key, environment);
   running.onProgress({ stage: 'Looking for published evaluation keys' });
   const { holding, unchecked } = await storesHolding(storeKeys.evaluationKeys(keySet.key), environment, running);
   running.signal.throwIfAborted();
@@ -162,6 +163,17 @@ export async function deleteKeySet(
     publishedRemoved: options.published === true,
     unchecked,
   };
+}
+
+/** A damaged key set has lost its name; its id remains. */
+async function deletable(reference: string, environment: Environment): Promise<Pick<KeySet, 'key' | 'name'>> {
+  try {
+    return await pickKeySet({ key: reference }, environment);
+  } catch (error) {
+    const key = await openKeyStore(environment.home).findDamaged(reference);
+    if (key === undefined) throw error;
+    return { key, name: key.slice(0, 8) };
+  }
 }
 
 async function storesHolding(key: string, environment: Environment, running: Running) {

@@ -38,8 +38,9 @@ export interface RunOptions {
  * One data file through one endpoint: check, encrypt, put, invoke, get, decrypt, verify, write. The predictions file appears only when every
  * result verified; what was verified before a failure stays in the store, and `resume` goes on from there.
  */
-export async function runJob(options: RunOptions, environment: Environment, running: Running): Promise<RunOutcome> {
+export async function runJob(options: RunOptions, machine: Environment, running: Running): Promise<RunOutcome> {
   const started = performance.now();
+  const environment = askingOnce(machine);
   const prepared = await prepare(options, environment, running);
   const { profile, found, data, keySet, warnings } = prepared;
   using keys = await unlock(keySet, environment);
@@ -66,6 +67,14 @@ export async function runJob(options: RunOptions, environment: Environment, runn
     await job.finish(running.signal.aborted ? 'cancelled' : 'failed', toAppError(error));
     throw withResumeHint(error, job);
   }
+}
+
+/** A key set that is made and opened in one run has one passphrase, which nobody should type again. */
+function askingOnce(environment: Environment): Environment {
+  const { askPassphrase } = environment;
+  if (askPassphrase === undefined) return environment;
+  let asked: Promise<string> | undefined;
+  return { ...environment, askPassphrase: (request) => (asked ??= askPassphrase(request)) };
 }
 
 /** What a run works with, all of it found good before a job begins. */
@@ -128,7 +137,7 @@ async function keySetFor(
       hint: 'Make one: sealpoint keys create DEPLOYMENT',
     });
   }
-  const created = await createKeySetFor(found.client, undefined, { environment, running });
+  const created = await createKeySetFor(found.client, { isFirst: true }, { environment, running });
   context.warnings.push(`There was no key set for this deployment: "${created.name}" was created.`);
   return created;
 }
