@@ -1,4 +1,4 @@
-import { cp, readFile, readdir, writeFile } from 'node:fs/promises';
+import { cp, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AppError } from '../../src/core/error.ts';
@@ -95,6 +95,39 @@ describe('a data file that cannot be right is refused before anything is sent', 
     );
     expect(outcome.clipped).toBe(1);
     expect(outcome.warnings.join()).toContain('1');
+  });
+});
+
+describe('a place for predictions that cannot be', () => {
+  async function refusedOutput(output: string, data = fixture('wdbc/data.csv')): Promise<AppError> {
+    const { environment } = workbench;
+    const home = workbench.path('another-home');
+    const error = await refusal(runJob({ data, deployment, output }, { ...environment, home }, running));
+    // No key set was made for it, and no job began.
+    expect(await readdir(home).catch(() => [])).toEqual([]);
+    return error;
+  }
+
+  it('is refused before anything is made', async () => {
+    expect((await refusedOutput(workbench.path('predictions.txt'))).code).toBe('usage.arguments');
+    expect((await refusedOutput(workbench.path('no-folder/predictions.csv'))).code).toBe('io.not-found');
+    expect((await refusedOutput(workbench.folder)).code).toBe('usage.arguments');
+  });
+
+  it('is refused where it is the data file by another name', async () => {
+    const data = workbench.path('precious.csv');
+    await cp(fixture('wdbc/data.csv'), data);
+    const link = workbench.path('link.csv');
+    await symlink(data, link);
+    for (const [output, input] of [
+      [data, link],
+      [link, data],
+    ] as const)
+      expect(await refusedOutput(output, input)).toMatchObject({
+        code: 'usage.arguments',
+        message: 'The predictions would replace the data file.',
+      });
+    expect(await readFile(data, 'utf8')).toBe(await readFile(fixture('wdbc/data.csv'), 'utf8'));
   });
 });
 
