@@ -31,7 +31,7 @@ export interface DeploymentReference {
   readonly profile?: string | undefined;
 }
 
-const maxClientZipBytes = 1 << 30;
+const maxClientZipBytes = 1 << 28;
 
 /** @throws {AppError} artifact.*, store.*, usage.ambiguous, usage.arguments */
 export async function findDeployment(
