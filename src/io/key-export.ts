@@ -66,6 +66,16 @@ export async function exportKeySet(store: KeyStore, keySet: KeySet, options: Exp
   }
 }
 
+/** What an exported file says of itself without a passphrase; undefined where it is none. @throws {AppError} key.altered */
+export function describeExport(file: Uint8Array, path: string): KeySet | undefined {
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.length);
+  return isExport(bytes) ? readExport(bytes, path).manifest : undefined;
+}
+
+function isExport(file: Buffer): boolean {
+  return file.toString('latin1', 0, keyMagic.exported.length) === keyMagic.exported;
+}
+
 export interface ImportOptions {
   readonly file: string;
   readonly openers: Pick<Openers, 'askPassphrase'>;
@@ -109,7 +119,7 @@ interface Exported {
 
 /** Everything that can be checked without the passphrase. */
 function readExport(file: Buffer, path: string): Exported {
-  if (file.toString('latin1', 0, keyMagic.exported.length) !== keyMagic.exported) {
+  if (!isExport(file)) {
     throw new AppError('artifact.unreadable', 'This is no exported key set.', {
       file: path,
       hint: 'sealpoint keys export writes one.',

@@ -18,6 +18,7 @@ import {
   renameKeySet,
   saveEvaluationKeys,
 } from './keys.ts';
+import { inspectArtifact } from './inspect.ts';
 import { addProfile } from './profiles.ts';
 
 const insecureScrypt = { cost: 2 ** 14, blockSize: 8, parallelism: 1 };
@@ -87,6 +88,18 @@ describe('the verbs of key sets', () => {
       bytes: 24,
     });
     expect(await readFile(output, 'utf8')).toBe('evaluation keys of first');
+  });
+
+  it('export a file that inspect knows without its passphrase', async () => {
+    const key = await storeKeySet('first');
+    const file = join(environment.home, 'copy');
+    await exportKeySet({ key, file }, environment, running);
+    expect(await inspectArtifact({ target: file }, environment, running)).toMatchObject({
+      kind: 'sealpoint.key-export',
+      key,
+      name: 'first',
+      deployment: deployments.a,
+    });
   });
 
   it('wrap an imported key set by the editor where there is one', async () => {
