@@ -49,6 +49,7 @@ export async function exportKeySet(store: KeyStore, keySet: KeySet, options: Exp
     );
     const slots = await makeSlots(dataKey, keySet.key, {
       passphrase: options.passphrase,
+      signal: options.openers.signal,
       ...(options.scrypt && { scrypt: options.scrypt }),
     });
     const manifest = withDigest({ ...keySet, slots });
@@ -78,7 +79,7 @@ function isExport(file: Buffer): boolean {
 
 export interface ImportOptions {
   readonly file: string;
-  readonly openers: Pick<Openers, 'askPassphrase'>;
+  readonly openers: Pick<Openers, 'askPassphrase' | 'signal'>;
   /** Slots of the key set in this store, made after the file has opened. */
   readonly slots: () => NewSlots | Promise<NewSlots>;
 }

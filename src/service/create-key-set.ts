@@ -48,7 +48,7 @@ export async function createKeySetFor(
     created,
     secretKeys,
     evaluationKeys,
-    slots,
+    slots: { ...slots, signal: running.signal },
     isFirst,
   });
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -88,6 +88,22 @@ describe('the verbs of key sets', () => {
       bytes: 24,
     });
     expect(await readFile(output, 'utf8')).toBe('evaluation keys of first');
+  });
+
+  it('leave nothing where they are cancelled while the passphrase is worked on', async () => {
+    await storeKeySet('first');
+    const file = join(environment.home, 'copy');
+    const abort = new AbortController();
+    const cancelling = {
+      signal: abort.signal,
+      onProgress: () => {
+        setImmediate(() => {
+          abort.abort();
+        });
+      },
+    };
+    await expect(exportKeySet({ key: 'first', file }, environment, cancelling)).rejects.toThrow('abort');
+    expect(await readdir(environment.home)).toEqual(['keys']);
   });
 
   it('export a file that inspect knows without its passphrase', async () => {

@@ -106,7 +106,11 @@ export async function exportKeySet(
   });
   running.onProgress({ stage: 'Exporting' });
   const file = resolve(options.file);
-  const bytes = await writeExport(store, keySet, { file, passphrase, openers: environment });
+  const bytes = await writeExport(store, keySet, {
+    file,
+    passphrase,
+    openers: { ...environment, signal: running.signal },
+  });
   return { key: keySet.key, name: keySet.name, file, bytes };
 }
 
@@ -123,8 +127,8 @@ export async function importKeySet(
   const { vault } = environment;
   const keySet = await readExport(openKeyStore(environment.home), {
     file: resolve(options.file),
-    openers: { askPassphrase: () => Promise.resolve(passphrase) },
-    slots: () => (vault === undefined ? { passphrase } : { vault }),
+    openers: { askPassphrase: () => Promise.resolve(passphrase), signal: running.signal },
+    slots: () => ({ ...(vault === undefined ? { passphrase } : { vault }), signal: running.signal }),
   });
   return keySetOutcome(keySet);
 }
