@@ -5,7 +5,7 @@ import { checkHeader, emptyTable, toBatches } from './row-batches.ts';
 import { textChunks } from './text-chunks.ts';
 
 /**
- * A CSV file: delimiter , ; tab or | (seen from the header), RFC 4180 quotes, LF, CRLF or CR, UTF-8 or UTF-16 with a byte order mark.
+ * A CSV file: delimiter , ; tab or | (seen from the header) or what a first line `sep=…` says, RFC 4180 quotes, LF, CRLF or CR, UTF-8 or UTF-16 with a byte order mark.
  * Cells are text as it stands; what a missing value looks like is the reader's business. Lines are those on which rows begin.
  * @throws {AppError} data.unreadable, data.empty, data.duplicate-column, data.ragged-row (from `batches`), io.*
  */

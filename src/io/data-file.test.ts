@@ -58,6 +58,19 @@ describe('a CSV file', () => {
     expect(rows).toEqual([['1', '2,5;6', '3']]);
   });
 
+  it.each([';', ':', ' '])('is split at what its first line says: sep=%s', async (delimiter) => {
+    const { header, rows, lines } = await readText(`sep=${delimiter}\r\na${delimiter}b,c\r\n1${delimiter}"2"\r\n`);
+    expect([header, rows, lines]).toEqual([['a', 'b,c'], [['1', '2']], [3]]);
+  });
+
+  it('is not blamed for a quote where a line just has no end', async () => {
+    await expect(readText(`a,b\n1,${'x'.repeat(17 * 1024 * 1024)}`)).rejects.toMatchObject({
+      code: 'data.unreadable',
+      place: { line: 2 },
+      message: expect.stringContaining('line 2 has more than') as string,
+    });
+  });
+
   it('takes no delimiter from quoted names', async () => {
     expect((await readText('"a,b,c";d\n1;2\n')).header).toEqual(['a,b,c', 'd']);
   });
@@ -253,6 +266,11 @@ describe('a JSONL file', () => {
   it('is known by its first character where the extension says nothing', async () => {
     expect((await readText('\ufeff{"a":1}\n', 'rows')).rows).toEqual([[1]]);
     expect((await readText('a\n1\n', 'table')).rows).toEqual([['1']]);
+    for (const array of ['[{"a":1}]', '[\n  {"a": 1}\n]'])
+      await expect(readText(array, 'rows.json')).rejects.toMatchObject({
+        code: 'data.unreadable',
+        hint: expect.stringContaining('one JSON object a line') as string,
+      });
   });
 
   it.each([

@@ -49,5 +49,6 @@ async function firstBytes(path: string): Promise<string> {
 
 function sniff(start: string): Format {
   if (start.startsWith('PAR1')) return 'parquet';
-  return /^(?:\u00ef\u00bb\u00bf)?\s*\{/u.test(start) ? 'jsonl' : 'csv';
+  // An array of objects is no JSONL, and its reader says so.
+  return /^(?:\u00ef\u00bb\u00bf)?\s*(?:\[\s*)?\{/u.test(start) ? 'jsonl' : 'csv';
 }

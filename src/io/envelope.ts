@@ -140,7 +140,7 @@ export function alteredKey(file: string, cause?: unknown): AppError {
     'This file of the key store is not as it was written: altered, cut off or of another key set.',
     {
       file,
-      hint: 'Restore it from a backup, or import an exported copy of the key set; what is encrypted stays closed without it.',
+      hint: 'Restore it from a backup, or delete the key set by its id (sealpoint keys delete) and import an exported copy; what is encrypted stays closed without it.',
       cause,
     },
   );

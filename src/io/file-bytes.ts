@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { AppError } from '../core/error.ts';
 import { toIoError } from './errors.ts';
 
@@ -39,6 +40,14 @@ export async function openForReading(path: string): Promise<FileHandle> {
   } catch (error) {
     throw toIoError(error, 'read', path);
   }
+}
+
+/** Whether two paths lead to one file, links followed; what does not exist is no file. */
+export async function isSameFile(one: string, other: string): Promise<boolean> {
+  const look = async (path: string): Promise<BigIntStats | undefined> =>
+    await stat(path, { bigint: true }).catch(() => undefined);
+  const [a, b] = await Promise.all([look(one), look(other)]);
+  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
 }
 
 async function readSome(handle: FileHandle, buffer: Uint8Array, path: string): Promise<number> {

@@ -49,6 +49,7 @@ export async function exportKeySet(store: KeyStore, keySet: KeySet, options: Exp
     );
     const slots = await makeSlots(dataKey, keySet.key, {
       passphrase: options.passphrase,
+      signal: options.openers.signal,
       ...(options.scrypt && { scrypt: options.scrypt }),
     });
     const manifest = withDigest({ ...keySet, slots });
@@ -66,9 +67,19 @@ export async function exportKeySet(store: KeyStore, keySet: KeySet, options: Exp
   }
 }
 
+/** What an exported file says of itself without a passphrase; undefined where it is none. @throws {AppError} key.altered */
+export function describeExport(file: Uint8Array, path: string): KeySet | undefined {
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.length);
+  return isExport(bytes) ? readExport(bytes, path).manifest : undefined;
+}
+
+function isExport(file: Buffer): boolean {
+  return file.toString('latin1', 0, keyMagic.exported.length) === keyMagic.exported;
+}
+
 export interface ImportOptions {
   readonly file: string;
-  readonly openers: Pick<Openers, 'askPassphrase'>;
+  readonly openers: Pick<Openers, 'askPassphrase' | 'signal'>;
   /** Slots of the key set in this store, made after the file has opened. */
   readonly slots: () => NewSlots | Promise<NewSlots>;
 }
@@ -109,7 +120,7 @@ interface Exported {
 
 /** Everything that can be checked without the passphrase. */
 function readExport(file: Buffer, path: string): Exported {
-  if (file.toString('latin1', 0, keyMagic.exported.length) !== keyMagic.exported) {
+  if (!isExport(file)) {
     throw new AppError('artifact.unreadable', 'This is no exported key set.', {
       file: path,
       hint: 'sealpoint keys export writes one.',

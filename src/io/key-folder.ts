@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { keyFileNames, keyManifest, keySetName, type KeyManifest } from '../core/artifact/key-files.ts';
 import { canonicalJson } from '../core/artifact/ids.ts';
 import { AppError } from '../core/error.ts';
@@ -32,6 +32,15 @@ export async function listKeySets(root: string, onUnreadable: (error: AppError) 
     }
   }
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The id of the one damaged key set whose id begins like this; what is damaged has no name. */
+export async function findDamaged(root: string, query: string): Promise<string | undefined> {
+  if (!/^[0-9a-f]{4,64}$/u.test(query)) return undefined;
+  const damaged: string[] = [];
+  await listKeySets(root, ({ place }) => damaged.push(basename(dirname(place.file ?? ''))));
+  const [only, another] = damaged.filter((key) => key.startsWith(query));
+  return another === undefined ? only : undefined;
 }
 
 async function readManifest(root: string, key: string): Promise<KeySet> {
@@ -150,7 +159,14 @@ export function checkName(name: string): void {
 export function refuseTaken(others: readonly KeySet[], name: string): void {
   if (!others.some((other) => other.name === name)) return;
   throw new AppError('key.exists', `There is a key set "${name}" already.`, {
-    hint: 'Choose another name; nothing was changed.',
+    hint: 'Choose another name, or rename that one (sealpoint keys rename); nothing was changed.',
+  });
+}
+
+export function alreadyThere(key: string): AppError {
+  const short = key.slice(0, 8);
+  return new AppError('key.exists', `Key set ${short} is in the key store already.`, {
+    hint: `Nothing was changed; sealpoint keys list shows it. If it is damaged, delete it first: sealpoint keys delete ${short}`,
   });
 }
 

@@ -18,6 +18,8 @@ export interface SlotVault {
 export interface NewSlots {
   readonly passphrase?: string | undefined;
   readonly vault?: SlotVault | undefined;
+  /** Looked at around scrypt, which takes a while and cannot be called off. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Ways to open a key set; the passphrase is asked for only where the editor's slot does not open. */
@@ -25,6 +27,8 @@ export interface Openers {
   readonly askPassphrase?:
     ((request: { readonly purpose: string; readonly confirm: boolean }) => Promise<string>) | undefined;
   readonly vault?: Pick<SlotVault, 'get'> | undefined;
+  /** As in {@link NewSlots}. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The parts of a manifest that opening needs. */
@@ -47,7 +51,11 @@ export async function makeSlots(
   }
   if (slots.passphrase !== undefined)
     made.push(
-      await passphraseSlot(dataKey, key, { passphrase: slots.passphrase, scrypt: slots.scrypt ?? defaultScrypt }),
+      await passphraseSlot(dataKey, key, {
+        passphrase: slots.passphrase,
+        scrypt: slots.scrypt ?? defaultScrypt,
+        signal: slots.signal,
+      }),
     );
   if (made.length > 0) return made;
   throw new AppError('usage.no-passphrase', 'A key set needs a passphrase where no editor keeps its key.');
@@ -56,11 +64,15 @@ export async function makeSlots(
 async function passphraseSlot(
   dataKey: Uint8Array,
   key: string,
-  options: { readonly passphrase: string; readonly scrypt: ScryptParameters },
+  options: {
+    readonly passphrase: string;
+    readonly scrypt: ScryptParameters;
+    readonly signal: AbortSignal | undefined;
+  },
 ): Promise<KeySlot> {
   if (options.passphrase === '') throw new AppError('usage.no-passphrase', 'An empty passphrase protects nothing.');
   const salt = randomBytes(saltBytes);
-  const wrapping = await deriveKey(options.passphrase, salt, options.scrypt);
+  const wrapping = await deriveKey(options.passphrase, salt, options);
   const wrapped = wrapKey(wrapping, dataKey, key);
   wrapping.fill(0);
   return { kind: 'passphrase', salt: salt.toString('base64url'), scrypt: options.scrypt, wrapped };
@@ -82,7 +94,8 @@ export async function openSlots(keySet: Slotted, openers: Openers): Promise<Buff
     );
   }
   const passphrase = await openers.askPassphrase({ purpose: `Passphrase of key set "${keySet.name}"`, confirm: false });
-  const wrapping = await deriveKey(passphrase, Buffer.from(slot.salt, 'base64url'), slot.scrypt);
+  const { signal } = openers;
+  const wrapping = await deriveKey(passphrase, Buffer.from(slot.salt, 'base64url'), { scrypt: slot.scrypt, signal });
   const dataKey = unwrapKey(wrapping, slot.wrapped, keySet.key);
   wrapping.fill(0);
   if (dataKey !== undefined) return dataKey;
@@ -118,7 +131,19 @@ function noSlot(keySet: Slotted, hasVault: boolean): AppError {
 }
 
 /** scrypt (RFC 7914) over the passphrase in NFKC, so that every keyboard and system gives the same bytes. */
-function deriveKey(passphrase: string, salt: Uint8Array, parameters: ScryptParameters): Promise<Buffer> {
+async function deriveKey(
+  passphrase: string,
+  salt: Uint8Array,
+  options: { readonly scrypt: ScryptParameters; readonly signal: AbortSignal | undefined },
+): Promise<Buffer> {
+  options.signal?.throwIfAborted();
+  const derived = await derive(passphrase, salt, options.scrypt);
+  if (options.signal?.aborted === true) derived.fill(0);
+  options.signal?.throwIfAborted();
+  return derived;
+}
+
+function derive(passphrase: string, salt: Uint8Array, parameters: ScryptParameters): Promise<Buffer> {
   const { cost, blockSize, parallelism } = scryptParameters.parse(parameters);
   const secret = Buffer.from(passphrase.normalize('NFKC'), 'utf8');
   const maxmem = 128 * blockSize * (cost + parallelism + 16);

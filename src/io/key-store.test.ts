@@ -275,12 +275,30 @@ describe('damage', () => {
     ]);
   });
 
+  it('by the loss of a file is told as damage', async () => {
+    const keySet = await store.create(newKeySet());
+    await rm(join(folderOf(keySet), 'bgv-2048.key'));
+    expect(await codeOf(store.unlock(keySet, typing(passphrase)))).toBe('key.altered');
+    await rm(join(folderOf(keySet), 'evaluation-keys.spk'));
+    expect(await codeOf(store.readEvaluationKeys(keySet))).toBe('key.altered');
+  });
+
   it('never makes scrypt work beyond its bounds', async () => {
     const keySet = await store.create(newKeySet());
     const path = join(folderOf(keySet), 'key.json');
     const text = await readFile(path, 'utf8');
     await writeFile(path, text.replace('"cost": 16384', '"cost": 1099511627776'));
     expect(await codeOf(store.find('mine'))).toBe('key.altered');
+  });
+});
+
+describe('the first key set of a deployment', () => {
+  it('made by two at once is one, and both get it', async () => {
+    const made = await Promise.all([1, 2, 3].map(() => store.create(newKeySet({ isFirst: true, name: undefined }))));
+    expect(new Set(made.map(({ key }) => key)).size).toBe(1);
+    expect(await store.list()).toHaveLength(1);
+    const other = await store.create(newKeySet({ isFirst: true, name: undefined, deployment: 'e'.repeat(64) }));
+    expect(other.name).toBe('key-2');
   });
 });
 

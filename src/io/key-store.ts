@@ -12,8 +12,10 @@ import { AppError } from '../core/error.ts';
 import { syncFolder } from './atomic.ts';
 import { alteredKey, decodeSecretKey, encodeSecretKey, sha256Hex } from './envelope.ts';
 import {
+  alreadyThere,
   changeManifest,
   checkName,
+  findDamaged,
   freeName,
   inWorkFolder,
   listKeySets,
@@ -50,19 +52,25 @@ export interface NewKeySet {
   /** The bytes of an `.spk` file. */
   readonly evaluationKeys: Uint8Array;
   readonly slots: NewSlots;
+  /** Only if its deployment has no key set yet; else `create` gives that one. */
+  readonly isFirst?: boolean | undefined;
 }
 
 export interface KeyStore {
   /** Writes a key set whole or not at all. @throws {AppError} key.exists (name or id), usage.arguments (a name that cannot be), io.* */
   create(keySet: NewKeySet): Promise<KeySet>;
+  /** Whether a new key set may have this name, asked before long work; `create` asks again. @throws {AppError} key.exists, usage.arguments */
+  checkNewName(name: string): Promise<void>;
   /** Every readable key set by name; a damaged one goes to `onUnreadable`. */
   list(onUnreadable?: (error: AppError) => void): Promise<KeySet[]>;
   /** By name, id, or the beginning of an id that no other has. @throws {AppError} key.not-found, usage.ambiguous, key.altered */
   find(query: string): Promise<KeySet>;
+  /** The id of a key set that can only be deleted any more, by its id or the beginning of it; a damaged one has no name. */
+  findDamaged(query: string): Promise<string | undefined>;
   /** Opens the secret keys: the editor's slot first, then the passphrase. @throws {AppError} key.wrong-passphrase, key.no-slot, key.altered */
   unlock(keySet: KeySet, openers: Openers): Promise<SecretKeys>;
   rename(keySet: KeySet, name: string): Promise<KeySet>;
-  remove(keySet: KeySet): Promise<void>;
+  remove(keySet: Pick<KeySet, 'key'>): Promise<void>;
   /** Adds a slot, replacing one of the same kind; `openers` must open the key set as it is. */
   addSlot(keySet: KeySet, slot: NewSlots, openers: Openers): Promise<KeySet>;
   /** @throws {AppError} key.no-slot rather than remove the last one */
@@ -84,8 +92,13 @@ export function openKeyStore(home: string, options: KeyStoreOptions = {}): KeySt
   const root = join(home, 'keys');
   return {
     create: (keySet) => createKeySet(root, keySet, options),
+    checkNewName: async (name) => {
+      checkName(name);
+      refuseTaken(await listKeySets(root, () => undefined), name);
+    },
     list: (onUnreadable = () => undefined) => listKeySets(root, onUnreadable),
     find: (query) => findKeySet(root, query),
+    findDamaged: (query) => findDamaged(root, query),
     unlock: (keySet, openers) => unlockKeySet(root, keySet, openers),
     rename: (keySet, name) => renameKeySet(root, keySet, name),
     remove: (keySet) => removeFolder(root, keySet.key),
@@ -102,14 +115,12 @@ async function createKeySet(root: string, keySet: NewKeySet, options: KeyStoreOp
   await makeFolder(root);
   return await withNames(root, async () => {
     const others = await listKeySets(root, () => undefined);
+    const before = others.find(({ deployment }) => deployment === keySet.deployment);
+    if (keySet.isFirst === true && before !== undefined) return before;
     const name = keySet.name ?? freeName(others);
     refuseTaken(others, name);
     const folder = join(root, keySet.key);
-    if ((await readFolder(root)).includes(keySet.key)) {
-      throw new AppError('key.exists', `Key set ${keySet.key.slice(0, 8)} is in the key store already.`, {
-        hint: 'Nothing was changed; sealpoint keys list shows it.',
-      });
-    }
+    if ((await readFolder(root)).includes(keySet.key)) throw alreadyThere(keySet.key);
     return await inWorkFolder(root, async (work) => {
       const manifest = await writeFiles(work, { ...keySet, name }, options);
       await rename(work, folder);
@@ -190,7 +201,7 @@ async function unlockKeySet(root: string, keySet: KeySet, openers: Openers): Pro
   try {
     for (const { id, file, sizeBytes } of keySet.parameterSets) {
       const path = join(root, keySet.key, file);
-      const bytes = await readBounded(path, maxSecretKeyBytes);
+      const bytes = await readNamed(path, maxSecretKeyBytes);
       if (bytes.length !== sizeBytes) throw alteredKey(path);
       keys.set(
         id,
@@ -208,6 +219,15 @@ async function unlockKeySet(root: string, keySet: KeySet, openers: Openers): Pro
     throw error;
   } finally {
     dataKey.fill(0);
+  }
+}
+
+/** A file that the manifest names: without it the key set is as damaged as with another one in its place. */
+async function readNamed(path: string, maxBytes: number): Promise<Buffer> {
+  try {
+    return await readBounded(path, maxBytes);
+  } catch (error) {
+    throw error instanceof AppError && error.code === 'io.not-found' ? alteredKey(path, error) : error;
   }
 }
 
@@ -262,7 +282,7 @@ async function removeSlot(root: string, keySet: KeySet, removed: SlotKind): Prom
 
 async function readEvaluationKeys(root: string, keySet: KeySet): Promise<Uint8Array> {
   const path = join(root, keySet.key, keyFileNames.evaluationKeys);
-  const bytes = await readBounded(path, keySet.evaluationKeys.sizeBytes);
+  const bytes = await readNamed(path, keySet.evaluationKeys.sizeBytes);
   if (sha256Hex(bytes) !== keySet.evaluationKeys.sha256) throw alteredKey(path);
   return bytes;
 }

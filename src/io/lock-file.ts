@@ -11,6 +11,8 @@ export interface LockOptions {
   readonly signal?: AbortSignal;
   /** How long to wait for another holder; 10 s by default. */
   readonly waitMs?: number;
+  /** The error of a lock that another one holds; key.locked by default. */
+  readonly refusal?: (who: string) => AppError;
 }
 
 /** Who holds a lock: enough for another process to see whether the holder still lives. */
@@ -35,7 +37,7 @@ const unreadableStaleMs = 5_000;
  */
 export async function withLock<T>(path: string, action: () => Promise<T>, options: LockOptions = {}): Promise<T> {
   const nonce = randomBytes(12).toString('hex');
-  await acquire(path, nonce, options);
+  await acquire(path, nonce, { refusal: keyLocked(path), ...options });
   try {
     return await action();
   } finally {
@@ -43,7 +45,11 @@ export async function withLock<T>(path: string, action: () => Promise<T>, option
   }
 }
 
-async function acquire(path: string, nonce: string, { signal, waitMs = defaultWaitMs }: LockOptions): Promise<void> {
+async function acquire(
+  path: string,
+  nonce: string,
+  { signal, waitMs = defaultWaitMs, refusal }: LockOptions & Required<Pick<LockOptions, 'refusal'>>,
+): Promise<void> {
   const deadline = Date.now() + waitMs;
   for (let pauseMs = 10; ; pauseMs = Math.min(200, pauseMs * 2)) {
     signal?.throwIfAborted();
@@ -51,7 +57,7 @@ async function acquire(path: string, nonce: string, { signal, waitMs = defaultWa
     const state = await inspect(path);
     if (state === undefined) continue;
     if (state.stale && (await removeStale(path))) continue;
-    if (Date.now() >= deadline) throw locked(path, state.holder);
+    if (Date.now() >= deadline) throw refusal(nameOf(state.holder));
     await sleep(pauseMs * (0.5 + Math.random()), undefined, signal === undefined ? {} : { signal }).catch(
       (error: unknown) => {
         signal?.throwIfAborted();
@@ -194,11 +200,12 @@ async function release(path: string, nonce: string): Promise<void> {
   if (parseHolder(text)?.nonce === nonce) await unlink(path).catch(() => undefined);
 }
 
-function locked(path: string, holder: Holder | undefined): AppError {
-  const who =
-    holder === undefined
-      ? 'another process'
-      : `process ${String(holder.pid)} on ${holder.host} since ${holder.started}`;
+function nameOf(holder: Holder | undefined): string {
+  if (holder === undefined) return 'another process';
+  return `process ${String(holder.pid)} on ${holder.host} since ${holder.started}`;
+}
+
+function keyLocked(path: string): (who: string) => AppError {
   const hint = `Wait until it is done; if that process no longer exists, remove ${path}.`;
-  return new AppError('key.locked', `Locked by ${who}.`, { file: path, hint });
+  return (who) => new AppError('key.locked', `Locked by ${who}.`, { file: path, hint });
 }

@@ -22,20 +22,20 @@ const encoders: readonly (readonly [RegExp, (columns: readonly TableColumn[]) =>
   [/\.jsonl$/iu, jsonlEncoder],
 ];
 
+/** Whether a table can be written there, asked before long work. @throws {AppError} as {@link openTableFile} */
+export async function checkTableFile(path: string): Promise<void> {
+  encoderOf(path);
+  const file = await openAtomicFile(path);
+  await file.discard();
+}
+
 /**
  * Opens a table for writing; the extension chooses the format: .csv, .parquet or .jsonl. Text is written as it came: a cell that begins
  * with "=" stays as it is, though a spreadsheet would run it as a formula.
  * @throws {AppError} usage.arguments (another extension), io.*; after a failed write nothing is left
  */
 export async function openTableFile(path: string, columns: readonly TableColumn[]): Promise<TableFile> {
-  const encode = encoders.find(([pattern]) => pattern.test(path))?.[1];
-  if (encode === undefined) {
-    throw new AppError('usage.arguments', `Cannot write a table to ${path}: unknown extension.`, {
-      file: path,
-      hint: 'Name a .csv, .parquet or .jsonl file.',
-    });
-  }
-  const encoder = encode(columns);
+  const encoder = encoderOf(path)(columns);
   const file = await openAtomicFile(path);
   const append = async (bytes: Uint8Array | string): Promise<void> => {
     if (bytes.length > 0) await file.write(bytes);
@@ -54,4 +54,13 @@ export async function openTableFile(path: string, columns: readonly TableColumn[
     },
     discard: () => file.discard(),
   };
+}
+
+function encoderOf(path: string): (columns: readonly TableColumn[]) => TableEncoder {
+  const encode = encoders.find(([pattern]) => pattern.test(path))?.[1];
+  if (encode !== undefined) return encode;
+  throw new AppError('usage.arguments', `Cannot write a table to ${path}: unknown extension.`, {
+    file: path,
+    hint: 'Name a .csv, .parquet or .jsonl file.',
+  });
 }

@@ -16,9 +16,9 @@ beforeAll(async () => {
   seal = await loadSeal();
 });
 
-function linearModel(inputs: number, outputs: number): Model {
+function linearModel(inputs: number, outputs: number, unit = 1): Model {
   const random = weylWords(inputs * 31 + outputs);
-  const number = (): number => random() / 2 ** 31 - 1;
+  const number = (): number => unit * (random() / 2 ** 31 - 1);
   const weights = Float64Array.from({ length: inputs * outputs }, (_, index) => (index % 7 === 3 ? 0 : number()));
   const columns = Array.from({ length: inputs }, (_, index) => ({
     name: `c${String(index)}`,
@@ -95,6 +95,35 @@ describe.each([
     for (const [index, score] of clear.entries())
       expect(Math.abs((scores[index] ?? Number.NaN) - score)).toBeLessThanOrEqual(bound);
   });
+});
+
+describe('a linear model whose scores have another unit', () => {
+  it.each([
+    [64, 10, 1e-3],
+    [64, 10, 1e-20],
+    [64, 10, 1e12],
+    [30, 1, 1e-12],
+    [30, 1, 1e9],
+    [64, 10, 0],
+  ])(
+    'has the same parameters and the same relative error: %i features, %i outputs, times %f',
+    (inputs, outputs, unit) => {
+      const usual = planned(linearModel(inputs, outputs), 'throughput');
+      const model = linearModel(inputs, outputs, unit);
+      const plan = planned(model, 'throughput');
+      const [client] = plan.client.plans;
+      if (unit > 0) expect(client?.parameters).toEqual(usual.client.plans[0]?.parameters);
+      const sides = sidesOf(seal, plan);
+      using secret = openSecretSession(seal, sides.client, sides.secrets);
+      using server = openServerSession(seal, sides.server);
+      const features = new Float64Array(3 * inputs).fill(0.5);
+      const scores = through(sides, { secret, server }, { features });
+      const clear = clearScores(model.body, features, 3);
+      for (const [index, score] of clear.entries())
+        expect(Math.abs((scores[index] ?? Number.NaN) - score)).toBeLessThanOrEqual(client?.errorBound ?? 0);
+      if (unit > 0) expect((client?.errorBound ?? 0) / unit).toBeLessThan(4 * (usual.client.plans[0]?.errorBound ?? 0));
+    },
+  );
 });
 
 describe('SEAL objects', () => {

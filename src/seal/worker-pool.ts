@@ -143,7 +143,8 @@ function toError(reason: unknown): Error {
 function finish(pool: Pool, lane: Lane, answer: Answer): void {
   const job = lane.job;
   lane.job = undefined;
-  lane.worker?.unref();
+  // Whoever closes the pool waits for the threads' ends, which only a referenced thread tells: without it the program would just stop there.
+  if (!pool.closed) lane.worker?.unref();
   job?.settle('failure' in answer ? { failure: revive(answer.failure) } : answer);
   startNext(pool);
 }
@@ -163,6 +164,7 @@ function bury(pool: Pool, lane: Lane, death: { readonly worker: Worker; readonly
 }
 
 function startNext(pool: Pool): void {
+  if (pool.closed) return;
   for (const [index, lane] of pool.lanes.entries()) {
     if (lane.job !== undefined) continue;
     const place = pool.queue.findIndex((waiting) => waiting.lane === undefined || waiting.lane === index);

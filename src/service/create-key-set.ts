@@ -19,14 +19,19 @@ export async function createKeySet(
   environment: Environment,
   running: Running,
 ): Promise<KeySetOutcome> {
+  const { name } = options;
   const { client } = await findDeployment(options, environment, running);
-  return keySetOutcome(await createKeySetFor(client, options.name, { environment, running }));
+  if (name !== undefined) await openKeyStore(environment.home).checkNewName(name);
+  return keySetOutcome(await createKeySetFor(client, { name }, { environment, running }));
 }
 
-/** @throws {AppError} usage.no-passphrase, key.exists, io.* */
+/**
+ * @param which isFirst: where another process has made one for the deployment meanwhile, that one
+ * @throws {AppError} usage.no-passphrase, key.exists, io.*
+ */
 export async function createKeySetFor(
   client: ClientDeployment,
-  name: string | undefined,
+  { name, isFirst }: { readonly name?: string | undefined; readonly isFirst?: boolean },
   context: { readonly environment: Environment; readonly running: Running },
 ): Promise<KeySet> {
   const { environment, running } = context;
@@ -43,7 +48,8 @@ export async function createKeySetFor(
     created,
     secretKeys,
     evaluationKeys,
-    slots,
+    slots: { ...slots, signal: running.signal },
+    isFirst,
   });
 }
 

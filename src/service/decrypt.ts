@@ -5,7 +5,7 @@ import type { ClientDeployment } from '../core/artifact/deployment.ts';
 import { AppError } from '../core/error.ts';
 import { predictionColumns, predictionRows } from '../core/table/predictions.ts';
 import { openKeyStore } from '../io/key-store.ts';
-import { openTableFile } from '../io/table-file.ts';
+import { checkTableFile, openTableFile } from '../io/table-file.ts';
 import { openCipher } from '../seal/cipher.ts';
 import type { Environment, Running } from './environment.ts';
 import { readWhole } from './evaluate.ts';
@@ -42,6 +42,7 @@ export async function decryptResults(
   const reference = { deployment: options.deployment ?? first.deployment };
   const { client } = await findDeployment(reference, environment, running);
   const output = resolve(options.output ?? 'predictions.csv');
+  await checkTableFile(output);
   using keys = await unlock(keySet, environment);
   await using cipher = openCipher(client, keys.secrets, { worker: environment.programs.clientWorker });
   const table = await openTableFile(output, columnsOf(client, first));

@@ -29,7 +29,11 @@ export interface DeploymentArchives {
   readonly server: ReadonlyMap<string, Uint8Array>;
 }
 
-const limits = { maxEntries: 64, maxEntryBytes: 1 << 30, maxTotalBytes: 2 ** 31 };
+/** What a client holds grows with the model's inputs, not with its size; who has data opens what others give. */
+const limits = {
+  client: { maxEntries: 64, maxEntryBytes: 1 << 27, maxTotalBytes: 1 << 28 },
+  server: { maxEntries: 64, maxEntryBytes: 1 << 30, maxTotalBytes: 2 ** 31 },
+} as const;
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /** The entries of both archives, each naming both digests and the id made of them. */
@@ -87,7 +91,7 @@ async function readArchive(
   side: IdentityDocument['side'],
   file: string,
 ): Promise<{ readonly entries: ReadonlyMap<string, Uint8Array>; readonly identity: IdentityDocument }> {
-  const entries = await readZip(source, limits);
+  const entries = await readZip(source, limits[side]);
   const identity = parseEntry(identityDocument, entries.get(entryNames.identity), file);
   if (identity.side !== side) {
     throw new AppError(

@@ -26,8 +26,8 @@ interface Bound {
 export async function openEndpoint(profile: Profile, found: FoundDeployment, bound: Bound): Promise<Endpoint> {
   if (profile.endpoint !== 'local')
     return httpEndpoint(profile.endpoint.replace(/\/$/u, ''), { token: process.env['SEALPOINT_TOKEN'] });
-  const deployment = await serverFolder(found, bound);
-  return await startLocalEndpoint({ deployment, serving: servingOf(profile) }, bound.environment, bound.running);
+  const where = { folder: await serverFolder(found, bound), deployment: found.client.id };
+  return await startLocalEndpoint({ ...where, serving: servingOf(profile) }, bound.environment, bound.running);
 }
 
 /** How an endpoint's process reaches a profile's store with the profile's rights. */

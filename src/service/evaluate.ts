@@ -29,6 +29,7 @@ export async function evaluateQueries(
   const [first] = options.queries;
   if (first === undefined)
     throw new AppError('usage.arguments', 'No query was named.', { hint: 'Give one or more .spq files.' });
+  const names = resultNames(options.queries);
   const started = performance.now();
   const found = await findDeployment(options, environment, running);
   const folder = resolve(options.output);
@@ -42,11 +43,15 @@ export async function evaluateQueries(
     const files: string[] = [];
     let bytes = 0;
     let records = 0;
-    const evaluated = inOrder(options.queries, engine.threads, async (file) => {
+    const evaluated = inOrder(options.queries.entries(), engine.threads, async ([index, file]) => {
       const query = await readWhole(file, running.signal);
       const { header } = readArtifact('sealpoint.query', query, file);
-      const { result } = await engine.evaluate(query, { load: () => Promise.resolve(keys) }, running);
-      const target = join(folder, resultName(file));
+      const { result } = await engine
+        .evaluate(query, { load: () => Promise.resolve(keys) }, running)
+        .catch((error: unknown) => {
+          throw placed(error, { query: file, 'evaluation keys': options.evaluationKeys });
+        });
+      const target = join(folder, names[index] ?? '');
       await writeFileAtomic(target, result);
       return { target, size: result.length, records: header.records };
     });
@@ -64,9 +69,27 @@ export async function evaluateQueries(
   }
 }
 
-function resultName(query: string): string {
-  const name = basename(query).replace(/^query-/u, 'result-');
-  return name.replace(/(?:\.spq)?$/u, '.spr');
+/** query-NNNNN.spq becomes result-NNNNN.spr. @throws {AppError} usage.arguments where two would get one name */
+function resultNames(queries: readonly string[]): string[] {
+  const names = queries.map((file) =>
+    basename(file)
+      .replace(/^query-/u, 'result-')
+      .replace(/(?:\.spq)?$/u, '.spr'),
+  );
+  const twin = names.findIndex((name, index) => names.indexOf(name) < index);
+  if (twin < 0) return names;
+  throw new AppError('usage.arguments', 'Two queries have the same name, and their results would too.', {
+    file: queries[twin],
+    hint: 'Evaluate the queries of one job at a time, each once.',
+  });
+}
+
+/** The engine knows no files: it calls what it was given by its kind. */
+function placed(error: unknown, files: Readonly<Record<string, string>>): unknown {
+  if (!(error instanceof AppError)) return error;
+  const file = files[error.place.file ?? ''];
+  if (file === undefined) return error;
+  return new AppError(error.code, error.message, { ...error.place, file, hint: error.hint, cause: error });
 }
 
 /** @throws {AppError} io.* */

@@ -7,28 +7,31 @@ import type { ArtifactStore } from '../core/artifact/store.ts';
 import { AppError } from '../core/error.ts';
 import { readClientArchive } from './deployment-archives.ts';
 import type { Environment, Running } from './environment.ts';
-import { storeAround } from './stores.ts';
+import { resolveProfile } from './profiles.ts';
+import { profileStore, storeAround } from './stores.ts';
 
 /** A deployment where it was found. */
 export interface FoundDeployment {
   readonly client: ClientDeployment;
   /** The folder with client.zip and server.zip, if it is a folder; what a local endpoint is started with. */
   readonly folder: string | undefined;
-  /** The store in S3 that it was found in. */
+  /** The path or URI by which it can be found again. */
+  readonly source: string;
+  /** The store in S3 or of a profile that it was found in. */
   readonly store?: ArtifactStore;
 }
 
 export interface DeploymentReference {
   /**
-   * A folder, a client.zip, a store URI of a deployment, an id (or its beginning) in the local store; undefined: the only deployment in the
-   * local store or, where that is empty, in the current folder.
+   * A folder, a client.zip, a store URI of a deployment, an id (or its beginning) in the local store or the profile's; undefined: the only
+   * deployment in the local store or, where that is empty, in the current folder.
    */
   readonly deployment?: string | undefined;
-  /** Whose rights are tried first where it is an S3 URI. */
+  /** Whose store is looked into for an id, and whose rights are tried first where it is an S3 URI. */
   readonly profile?: string | undefined;
 }
 
-const maxClientZipBytes = 1 << 30;
+const maxClientZipBytes = 1 << 28;
 
 /** @throws {AppError} artifact.*, store.*, usage.ambiguous, usage.arguments */
 export async function findDeployment(
@@ -41,8 +44,8 @@ export async function findDeployment(
   const path = reference.startsWith('file://') ? fileURLToPath(reference) : resolve(reference);
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory() === true) return await fromFolder(path);
-  if (found?.isFile() === true) return { client: await readClientArchive(path, path), folder: undefined };
-  if (/^[0-9a-f]{6,64}$/u.test(reference)) return await byId(reference, environment);
+  if (found?.isFile() === true) return { client: await readClientArchive(path, path), folder: undefined, source: path };
+  if (/^[0-9a-f]{6,64}$/u.test(reference)) return await byId(reference, profile, { environment, running });
   throw new AppError('artifact.not-found', `There is no deployment at ${reference}.`, {
     file: reference,
     hint: 'Give a folder that compile wrote, a client.zip, a store URI or a deployment id.',
@@ -63,7 +66,7 @@ async function fromFolder(folder: string): Promise<FoundDeployment> {
       hint: 'Give the folder that compile wrote.',
     });
   }
-  return { client: await readClientArchive(client, client), folder };
+  return { client: await readClientArchive(client, client), folder, source: folder };
 }
 
 async function fromStore(
@@ -80,19 +83,46 @@ async function fromStore(
   }
   const store = await storeAround(root, profile, environment);
   const bytes = await store.read(storeKeys.clientZip(id), { signal: running.signal, maxBytes: maxClientZipBytes });
-  return { client: await readClientArchive(bytes, uri), folder: undefined, store };
+  return { client: await readClientArchive(bytes, uri), folder: undefined, source: uri, store };
 }
 
-async function byId(prefix: string, environment: Environment): Promise<FoundDeployment> {
-  const ids = (await localDeployments(environment)).filter((id) => id.startsWith(prefix));
-  const [id, ...others] = ids;
-  if (id === undefined) {
-    throw new AppError('artifact.not-found', `The local store has no deployment ${prefix}.`, {
-      hint: 'List what there is: sealpoint artifacts models/',
-    });
-  }
-  if (others.length > 0) throw ambiguous(ids);
-  return await fromFolder(localModelFolder(environment, id));
+async function byId(
+  prefix: string,
+  profile: string | undefined,
+  bound: { readonly environment: Environment; readonly running: Running },
+): Promise<FoundDeployment> {
+  const { environment, running } = bound;
+  const local = (await localDeployments(environment)).filter((id) => id.startsWith(prefix));
+  if (local.length > 1) throw ambiguous(local);
+  if (local[0] !== undefined) return await fromFolder(localModelFolder(environment, local[0]));
+  if (profile === undefined || profile === 'local') throw noSuchId(prefix, 'The local store has no', '');
+  const store = profileStore(await resolveProfile(profile, environment));
+  const [id, ...others] = await publishedIds(store, prefix, running.signal);
+  if (id === undefined)
+    throw noSuchId(prefix, `Neither the local store nor that of ${profile} has a`, ` --profile ${profile}`);
+  if (others.length > 0) throw ambiguous([id, ...others]);
+  return await fromStore(store.uriOf(storeKeys.clientZip(id)), profile, bound);
+}
+
+function noSuchId(prefix: string, says: string, flags: string): AppError {
+  return new AppError('artifact.not-found', `${says} deployment ${prefix}.`, {
+    hint: `List what there is: sealpoint artifacts models/${flags}`,
+  });
+}
+
+/** The ids of a store's deployments that begin like this. */
+async function publishedIds(store: ArtifactStore, prefix: string, signal: AbortSignal): Promise<string[]> {
+  const ids: string[] = [];
+  let next: string | undefined;
+  do {
+    const page = await store.list('models/', { signal, ...(next === undefined ? {} : { next }) });
+    for (const folder of page.folders) {
+      const id = /^models\/(?<id>[0-9a-f]{64})\/$/u.exec(folder)?.groups?.['id'];
+      if (id?.startsWith(prefix) === true) ids.push(id);
+    }
+    next = page.next;
+  } while (next !== undefined);
+  return ids;
 }
 
 async function onlyDeployment(environment: Environment, running: Running): Promise<FoundDeployment> {

@@ -62,7 +62,13 @@ function failureOf(status: number, text: string): AppError {
   const parsed = failure.safeParse(parseJson(text));
   if (!parsed.success) return new AppError('endpoint.failed', `The endpoint answered with status ${String(status)}.`);
   const { code, message } = parsed.data.error;
-  return new AppError(code in errorCodes ? (code as ErrorCode) : 'endpoint.failed', `The endpoint refused: ${message}`);
+  const known = code in errorCodes ? (code as ErrorCode) : 'endpoint.failed';
+  return new AppError(known, `The endpoint refused: ${message}`, { hint: hintOf(known) });
+}
+
+function hintOf(code: ErrorCode): string | undefined {
+  if (code === 'endpoint.unauthorized') return 'Set SEALPOINT_TOKEN to the token that the endpoint was started with.';
+  return code === 'io.no-space' ? 'Free some space there.' : undefined;
 }
 
 function parseJson(text: string): unknown {

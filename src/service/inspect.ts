@@ -7,10 +7,12 @@ import type { InspectOutcome } from '../core/artifact/outcomes.ts';
 import { AppError } from '../core/error.ts';
 import { securityOf } from '../core/plan/parameters.ts';
 import { packingOf, queryCapacity } from '../core/plan/plan.ts';
+import { describeExport } from '../io/key-export.ts';
 import { readClientArchive, readServerArchive } from './deployment-archives.ts';
 import type { Environment, Running } from './environment.ts';
 import { readWhole } from './evaluate.ts';
 import { findDeployment } from './find-deployment.ts';
+import { keySetOutcome } from './keys.ts';
 import { storeAround } from './stores.ts';
 import { revealsOf } from './reveals.ts';
 
@@ -60,6 +62,9 @@ async function inspectBytes(file: string, bytes: Uint8Array): Promise<InspectOut
   const document = parseJson(bytes);
   const named = formatOf(document);
   if (named !== undefined) return { kind: named, file, document };
+  const exported = describeExport(bytes, file);
+  if (exported !== undefined)
+    return { kind: 'sealpoint.key-export', file, size: bytes.length, ...keySetOutcome(exported) };
   const format = formatOf(decodeHeader(bytes, file).header);
   if (format !== 'sealpoint.query' && format !== 'sealpoint.result' && format !== 'sealpoint.evaluation-keys') {
     throw new AppError('artifact.unreadable', `${basename(file)} is of no kind that Sealpoint knows.`, { file });

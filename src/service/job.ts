@@ -32,24 +32,25 @@ export interface Job {
   };
 }
 
+/** What a new job's ledger says. */
 export interface NewJob {
   readonly data: CheckedData;
   readonly deployment: string;
   readonly key: string;
   readonly profile: string;
+  readonly source: string;
   readonly output: string;
   readonly withInput: boolean;
   readonly clip: boolean;
 }
 
-/** Starts a job, or goes on with an earlier ledger. */
+/** Starts a job, or goes on with an earlier ledger. @param places queries: how many the job has in all */
 export async function openJob(
-  start: NewJob | Ledger,
-  places: { readonly home: string; readonly store: ArtifactStore; readonly isCanary: CanaryQueries },
+  ledger: Ledger,
+  places: { readonly home: string; readonly store: ArtifactStore; readonly queries: number },
 ): Promise<Job> {
-  const first: Ledger = 'job' in start ? { ...start, state: 'running', failure: undefined } : newLedger(start);
-  const queries = 'job' in start ? start.queries.length : countQueries(start.data, first.job, places.isCanary);
-  const records = openRecords(first, { ...places, queries: Math.max(1, queries) });
+  const first: Ledger = { ...ledger, state: 'running', failure: undefined };
+  const records = openRecords(first, places);
   const digests = new Map(first.queries.map((query) => [query.index, query.digest]));
   const bytes = { sent: 0, received: 0 };
   const seconds = { encrypt: 0, evaluate: 0, decrypt: 0 };
@@ -84,7 +85,7 @@ export async function openJob(
   };
 }
 
-function countQueries(data: CheckedData, job: string, isCanary: CanaryQueries): number {
+export function countQueries(data: CheckedData, job: string, isCanary: CanaryQueries): number {
   const capacity = queryCapacity(data.plan);
   let count = 0;
   for (const _ of querySizes(data.records, { capacity, isCanary: (index) => isCanary(job, index) })) count += 1;
@@ -150,12 +151,12 @@ function openRecords(
   };
 }
 
-function newLedger(start: NewJob): Ledger {
+export function newLedger(job: string, start: NewJob): Ledger {
   const { file, sha256, records, plan } = start.data;
   return {
     format: 'sealpoint.ledger',
     version: 1,
-    job: freshJob(),
+    job,
     created: new Date().toISOString(),
     state: 'running',
     data: { file, sha256, records },
@@ -163,6 +164,7 @@ function newLedger(start: NewJob): Ledger {
     plan: plan.mode,
     key: start.key,
     profile: start.profile,
+    source: start.source,
     output: start.output,
     withInput: start.withInput,
     clip: start.clip,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -18,6 +18,7 @@ import {
   renameKeySet,
   saveEvaluationKeys,
 } from './keys.ts';
+import { inspectArtifact } from './inspect.ts';
 import { addProfile } from './profiles.ts';
 
 const insecureScrypt = { cost: 2 ** 14, blockSize: 8, parallelism: 1 };
@@ -89,6 +90,34 @@ describe('the verbs of key sets', () => {
     expect(await readFile(output, 'utf8')).toBe('evaluation keys of first');
   });
 
+  it('leave nothing where they are cancelled while the passphrase is worked on', async () => {
+    await storeKeySet('first');
+    const file = join(environment.home, 'copy');
+    const abort = new AbortController();
+    const cancelling = {
+      signal: abort.signal,
+      onProgress: () => {
+        setImmediate(() => {
+          abort.abort();
+        });
+      },
+    };
+    await expect(exportKeySet({ key: 'first', file }, environment, cancelling)).rejects.toThrow('abort');
+    expect(await readdir(environment.home)).toEqual(['keys']);
+  });
+
+  it('export a file that inspect knows without its passphrase', async () => {
+    const key = await storeKeySet('first');
+    const file = join(environment.home, 'copy');
+    await exportKeySet({ key, file }, environment, running);
+    expect(await inspectArtifact({ target: file }, environment, running)).toMatchObject({
+      kind: 'sealpoint.key-export',
+      key,
+      name: 'first',
+      deployment: deployments.a,
+    });
+  });
+
   it('wrap an imported key set by the editor where there is one', async () => {
     const key = await storeKeySet('first');
     const file = join(environment.home, 'copy');
@@ -105,6 +134,20 @@ describe('the verbs of key sets', () => {
     await writeFile(join(environment.home, 'keys', key, 'key.json'), '{}');
     expect((await listKeySets({}, environment)).keys.map(({ name }) => name)).toEqual(['whole']);
     expect(logged.join()).toContain(key);
+  });
+
+  it('delete a damaged key set by its id, so that an exported copy can take its place', async () => {
+    const key = await storeKeySet('mine');
+    const file = join(environment.home, 'copy');
+    await exportKeySet({ key, file }, environment, running);
+    await writeFile(join(environment.home, 'keys', key, 'key.json'), '{}');
+    await expect(deleteKeySet({ key: 'mine' }, environment, running)).rejects.toMatchObject({ code: 'key.altered' });
+    await expect(importKeySet({ file }, environment, running)).rejects.toMatchObject({
+      code: 'key.exists',
+      hint: expect.stringContaining(`keys delete ${key.slice(0, 8)}`) as string,
+    });
+    expect(await deleteKeySet({ key: key.slice(0, 8) }, environment, running)).toMatchObject({ key });
+    expect((await importKeySet({ file }, environment, running)).name).toBe('mine');
   });
 
   it('tell where evaluation keys are published when a key set is deleted, and remove them if asked to', async () => {

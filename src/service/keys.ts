@@ -67,7 +67,7 @@ export function keySetOutcome(keySet: KeySet): KeySetOutcome {
   };
 }
 
-/** Every readable key set by name; damaged ones are named in the log. */
+/** Every readable key set by name; of damaged ones a person is told. */
 export async function listKeySets(
   _options: object,
   environment: Environment,
@@ -78,7 +78,8 @@ export async function listKeySets(
 
 async function readableKeySets(environment: Environment): Promise<readonly KeySet[]> {
   return await openKeyStore(environment.home).list((error) => {
-    environment.log(`Left out a damaged key set: ${error.message} ${error.place.file ?? ''}`);
+    const tell = environment.notify ?? environment.log;
+    tell(`Left out a damaged key set: ${error.message} ${error.place.file ?? ''}`);
   });
 }
 
@@ -105,7 +106,11 @@ export async function exportKeySet(
   });
   running.onProgress({ stage: 'Exporting' });
   const file = resolve(options.file);
-  const bytes = await writeExport(store, keySet, { file, passphrase, openers: environment });
+  const bytes = await writeExport(store, keySet, {
+    file,
+    passphrase,
+    openers: { ...environment, signal: running.signal },
+  });
   return { key: keySet.key, name: keySet.name, file, bytes };
 }
 
@@ -122,8 +127,8 @@ export async function importKeySet(
   const { vault } = environment;
   const keySet = await readExport(openKeyStore(environment.home), {
     file: resolve(options.file),
-    openers: { askPassphrase: () => Promise.resolve(passphrase) },
-    slots: () => (vault === undefined ? { passphrase } : { vault }),
+    openers: { askPassphrase: () => Promise.resolve(passphrase), signal: running.signal },
+    slots: () => ({ ...(vault === undefined ? { passphrase } : { vault }), signal: running.signal }),
   });
   return keySetOutcome(keySet);
 }
@@ -145,7 +150,7 @@ export async function deleteKeySet(
   environment: Environment,
   running: Running,
 ): Promise<KeyDeletedOutcome> {
-  const keySet = await pickKeySet({ key: options.key }, environment);
+  const keySet = await deletable(options.key, environment);
   running.onProgress({ stage: 'Looking for published evaluation keys' });
   const { holding, unchecked } = await storesHolding(storeKeys.evaluationKeys(keySet.key), environment, running);
   running.signal.throwIfAborted();
@@ -162,6 +167,17 @@ export async function deleteKeySet(
     publishedRemoved: options.published === true,
     unchecked,
   };
+}
+
+/** A damaged key set has lost its name; its id remains. */
+async function deletable(reference: string, environment: Environment): Promise<Pick<KeySet, 'key' | 'name'>> {
+  try {
+    return await pickKeySet({ key: reference }, environment);
+  } catch (error) {
+    const key = await openKeyStore(environment.home).findDamaged(reference);
+    if (key === undefined) throw error;
+    return { key, name: key.slice(0, 8) };
+  }
 }
 
 async function storesHolding(key: string, environment: Environment, running: Running) {

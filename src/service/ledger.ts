@@ -6,6 +6,7 @@ import { jobState } from '../core/artifact/job.ts';
 import { planMode } from '../core/artifact/outcomes.ts';
 import { AppError } from '../core/error.ts';
 import { toIoError, writeFileAtomic } from '../io/atomic.ts';
+import { withLock } from '../io/lock-file.ts';
 
 /** One query of a job; `digest` is what its result must name. */
 const ledgerQuery = z.strictObject({
@@ -27,6 +28,8 @@ export const ledgerDocument = z.strictObject({
   plan: planMode,
   key: hexId,
   profile: z.string(),
+  /** Where the deployment was found: a path or a URI. Jobs of earlier versions do not say. */
+  source: z.string().optional(),
   output: z.string(),
   withInput: z.boolean(),
   clip: z.boolean(),
@@ -36,13 +39,30 @@ export const ledgerDocument = z.strictObject({
 export type Ledger = z.infer<typeof ledgerDocument>;
 
 export async function writeLedger(home: string, ledger: Ledger): Promise<void> {
-  const folder = join(home, 'jobs', ledger.job);
+  const folder = await jobFolder(home, ledger.job);
+  await writeFileAtomic(join(folder, 'ledger.json'), `${JSON.stringify(ledger, undefined, 2)}\n`, { mode: 0o600 });
+}
+
+async function jobFolder(home: string, job: string): Promise<string> {
+  const folder = join(home, 'jobs', job);
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   } catch (cause) {
     throw toIoError(cause, 'write the job ledger to', folder);
   }
-  await writeFileAtomic(join(folder, 'ledger.json'), `${JSON.stringify(ledger, undefined, 2)}\n`, { mode: 0o600 });
+  return folder;
+}
+
+/**
+ * Runs `work` while no other process works on the job: two of them would take each other's results for forged ones.
+ * @throws {AppError} job.not-resumable where another one does; whatever `work` throws
+ */
+export async function holdingJob<T>(home: string, job: string, work: () => Promise<T>): Promise<T> {
+  const refusal = (who: string): AppError =>
+    new AppError('job.not-resumable', `Job ${job.slice(0, 8)} is under way: it is held by ${who}.`, {
+      hint: 'Wait until it has ended, or end that process.',
+    });
+  return await withLock(join(await jobFolder(home, job), 'job.lock'), work, { waitMs: 0, refusal });
 }
 
 /** @param reference a job id or its beginning. @throws {AppError} job.not-found, usage.ambiguous, artifact.unreadable */

@@ -1,16 +1,27 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
-import { AppError } from '../core/error.ts';
+import { AppError, errorCodes, type ErrorCode } from '../core/error.ts';
 import type { Environment, Running } from './environment.ts';
 import { httpEndpoint, type Endpoint } from './http-endpoint.ts';
 
 const startSeconds = 30;
 const announcement = z.looseObject({ listening: z.int().positive() });
+const pong = z.looseObject({ deployment: z.string() });
+/** The child's last words where it cannot start. */
+const failure = z.looseObject({
+  error: z.looseObject({
+    code: z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]),
+    message: z.string(),
+    file: z.string().optional(),
+    hint: z.string().optional(),
+  }),
+});
 
 /**
  * The endpoint's server as a child process on a free loopback port, with a random bearer token. It ends with this process: its standard
@@ -27,13 +38,52 @@ export async function startLocalEndpoint(
   try {
     const port = await announcedPort(child, running.signal);
     environment.log(`local endpoint ${String(child.pid)} listens on ${String(port)}`);
-    return watched(httpEndpoint(`http://127.0.0.1:${String(port)}`, { token }), server);
+    const url = `http://127.0.0.1:${String(port)}`;
+    await checkServed(url, options, running.signal);
+    return watched(httpEndpoint(url, { token }), server);
   } catch (error) {
     await stop(child);
     running.signal.throwIfAborted();
     if (error instanceof AppError) throw error;
-    const said = server.errors.join('').trim().slice(-500);
-    throw new AppError('endpoint.unavailable', `The local evaluator did not start: ${said}`, { cause: error });
+    throw notStarted(server.errors, error);
+  }
+}
+
+/** What it would answer to the first query, said before one is sent. */
+async function checkServed(
+  url: string,
+  { folder, deployment }: LocalEndpointOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const response = await fetch(`${url}/ping`, { signal });
+  if (pong.parse(await response.json()).deployment === deployment) return;
+  throw new AppError(
+    'artifact.other-deployment',
+    'This server.zip belongs to another deployment than the client.zip.',
+    {
+      file: join(folder, 'server.zip'),
+      hint: 'Get both from where they were made, or compile the model again.',
+    },
+  );
+}
+
+/** The error that the child wrote, with its code and place; else whatever it said. */
+function notStarted(errors: readonly string[], cause: unknown): AppError {
+  const lines = errors.join('').trim().split('\n');
+  const said = failure.safeParse(parseJson(lines.at(-1) ?? ''));
+  if (!said.success) {
+    const words = lines.join('\n').slice(-500);
+    return new AppError('endpoint.unavailable', `The local evaluator did not start: ${words}`, { cause });
+  }
+  const { code, message, file, hint } = said.data.error;
+  return new AppError(code, message, { file, hint, cause });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 
@@ -44,7 +94,9 @@ export interface Serving {
 }
 
 interface LocalEndpointOptions {
-  /** A folder with server.zip. */
+  /** With server.zip. */
+  readonly folder: string;
+  /** The id that the server.zip there must have. */
   readonly deployment: string;
   readonly serving: Serving;
 }
@@ -60,13 +112,14 @@ interface ServerProcess {
 function spawnServer(options: LocalEndpointOptions, token: string, environment: Environment): ServerProcess {
   const program = fileURLToPath(environment.programs.endpoint);
   const listening = ['--host', '127.0.0.1', '--port', '0', '--token-from-env', '--child'];
-  const args = [program, '--deployment', options.deployment, ...listening, ...options.serving.args];
+  const args = [program, '--deployment', options.folder, ...listening, ...options.serving.args];
   // In VS Code the running program is Electron, which is Node when told so.
   const { environmentVariables } = options.serving;
   const env = { ...process.env, ...environmentVariables, SEALPOINT_TOKEN: token, ELECTRON_RUN_AS_NODE: '1' };
   const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
   const errors: string[] = [];
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    environment.log(text.trimEnd());
     errors.push(text);
     if (errors.length > 50) errors.shift();
   });
@@ -88,6 +141,7 @@ function watched(endpoint: Endpoint, server: ServerProcess): Endpoint {
       try {
         await endpoint.invoke(request, signal);
       } catch (error) {
+        signal.throwIfAborted();
         // A broken connection is seen before the exit that broke it.
         const ended = await Promise.race([server.exit, sleep(500, undefined, { ref: false })]);
         throw ended === undefined || signal.aborted ? error : endedEarly(ended, error);

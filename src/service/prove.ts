@@ -143,7 +143,7 @@ function demand(
   const { plan, agreement, approximate } = proved;
   const exact = approximate || agreement.maxError <= request.maxError;
   if (exact && agreement.agreement >= request.minAgreement) return;
-  const seen = `largest error ${agreement.maxError.toExponential(1)}, agreement ${String(agreement.agreement)}`;
+  const seen = `largest error ${agreement.maxError.toExponential(1)}, agreement ${(agreement.agreement * 100).toFixed(2)} %`;
   throw new AppError('plan.not-proven', `The ${plan.mode} plan did not prove: ${seen}.`, {
     hint: 'Allow a larger --max-error or a smaller --min-agreement.',
   });

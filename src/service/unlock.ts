@@ -16,7 +16,7 @@ export interface UnlockedKeySet extends Disposable {
 /**
  * The key set that a verb works with: the one named, else the only one of the deployment.
  * @returns undefined where none is named and the deployment has none
- * @throws {AppError} key.not-found, key.other-deployment, usage.ambiguous
+ * @throws {AppError} key.not-found, key.other-deployment, usage.ambiguous; key.altered where a damaged one may be meant
  */
 export async function chooseKeySet(
   deployment: ClientDeployment,
@@ -31,7 +31,9 @@ export async function chooseKeySet(
       hint: `It is for ${keySet.deployment.slice(0, 12)}…, and this is ${deployment.id.slice(0, 12)}…; make one: sealpoint keys create DEPLOYMENT`,
     });
   }
-  const fitting = (await store.list()).filter((keySet) => keySet.deployment === deployment.id);
+  const damaged: AppError[] = [];
+  const all = await store.list((error) => damaged.push(error));
+  const fitting = all.filter((keySet) => keySet.deployment === deployment.id);
   if (fitting.length > 1) {
     throw new AppError(
       'usage.ambiguous',
@@ -41,6 +43,8 @@ export async function chooseKeySet(
       },
     );
   }
+  // A damaged one may be that of the deployment: another in its place would hide it.
+  if (fitting.length === 0 && damaged[0] !== undefined) throw damaged[0];
   return fitting[0];
 }
 

@@ -1,4 +1,4 @@
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { cp, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AppError } from '../../src/core/error.ts';
@@ -95,6 +95,73 @@ describe('a data file that cannot be right is refused before anything is sent', 
     );
     expect(outcome.clipped).toBe(1);
     expect(outcome.warnings.join()).toContain('1');
+  });
+});
+
+describe('a place for predictions that cannot be', () => {
+  async function refusedOutput(output: string, data = fixture('wdbc/data.csv')): Promise<AppError> {
+    const { environment } = workbench;
+    const home = workbench.path('another-home');
+    const error = await refusal(runJob({ data, deployment, output }, { ...environment, home }, running));
+    // No key set was made for it, and no job began.
+    expect(await readdir(home).catch(() => [])).toEqual([]);
+    return error;
+  }
+
+  it('is refused before anything is made', async () => {
+    expect((await refusedOutput(workbench.path('predictions.txt'))).code).toBe('usage.arguments');
+    expect((await refusedOutput(workbench.path('no-folder/predictions.csv'))).code).toBe('io.not-found');
+    expect((await refusedOutput(workbench.folder)).code).toBe('usage.arguments');
+  });
+
+  it('is refused where it is the data file by another name', async () => {
+    const data = workbench.path('precious.csv');
+    await cp(fixture('wdbc/data.csv'), data);
+    const link = workbench.path('link.csv');
+    await symlink(data, link);
+    for (const [output, input] of [
+      [data, link],
+      [link, data],
+    ] as const)
+      expect(await refusedOutput(output, input)).toMatchObject({
+        code: 'usage.arguments',
+        message: 'The predictions would replace the data file.',
+      });
+    expect(await readFile(data, 'utf8')).toBe(await readFile(fixture('wdbc/data.csv'), 'utf8'));
+  });
+});
+
+describe('a deployment that is not as it was made', () => {
+  async function damaged(change: (folder: string) => Promise<unknown>): Promise<AppError> {
+    const folder = workbench.path(`damaged-${String(Math.random()).slice(2)}`);
+    await cp(deployment, folder, { recursive: true });
+    await change(folder);
+    const data = fixture('wdbc/data.csv');
+    const output = workbench.path('damaged.csv');
+    const before = await readdir(join(workbench.environment.home, 'jobs')).catch(() => []);
+    const error = await refusal(runJob({ data, deployment: folder, output }, workbench.environment, running));
+    expect(await readdir(join(workbench.environment.home, 'jobs')).catch(() => [])).toEqual(before);
+    return error;
+  }
+
+  it.each(['client.zip', 'server.zip'])(
+    'is refused where %s is cut off, with the place, and no job begins',
+    async (name) => {
+      const error = await damaged(async (folder) => {
+        const bytes = await readFile(join(folder, name));
+        await writeFile(join(folder, name), bytes.subarray(0, bytes.length - 10));
+      });
+      expect(error.code).toBe('artifact.unreadable');
+      expect(error.message).not.toContain('{');
+      expect(error.place.file).toContain(name);
+    },
+  );
+
+  it('is refused where server.zip is that of another deployment', async () => {
+    const other = await workbench.compile('wdbc/svm.onnx');
+    const error = await damaged((folder) => cp(join(other.path, 'server.zip'), join(folder, 'server.zip')));
+    expect(error.code).toBe('artifact.other-deployment');
+    expect(error.place.file).toContain('server.zip');
   });
 });
 

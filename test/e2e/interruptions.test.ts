@@ -1,9 +1,10 @@
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { cp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKeySet } from '../../src/service/create-key-set.ts';
 import type { Running } from '../../src/service/environment.ts';
 import { listJobs } from '../../src/service/jobs.ts';
+import { holdingJob } from '../../src/service/ledger.ts';
 import { runJob } from '../../src/service/run.ts';
 import { fixture, openWorkbench, refusal, running, type Workbench } from './workbench.ts';
 
@@ -81,6 +82,48 @@ describe('a job whose server is killed in the middle', () => {
   });
 });
 
+describe('a job that stopped', () => {
+  async function stopped(): Promise<string> {
+    const output = workbench.path('stopped.csv');
+    const abort = new AbortController();
+    const cancelling = whenUnderWay(() => {
+      abort.abort();
+    }, abort.signal);
+    const elsewhere = workbench.path('elsewhere');
+    await cp(deployment, elsewhere, { recursive: true });
+    await refusal(runJob({ data, deployment: elsewhere, output }, workbench.environment, cancelling));
+    const [job] = (await listJobs({}, workbench.environment, running)).jobs;
+    return job?.job ?? '';
+  }
+
+  it('goes on with its deployment where that is not in the local store', async () => {
+    const job = await stopped();
+    await rm(join(workbench.environment.home, 'store', 'models'), { recursive: true });
+    const resumed = await runJob({ data, resume: job }, workbench.environment, running);
+    expect(resumed).toMatchObject({ job, records });
+    const document = JSON.parse(
+      await readFile(join(workbench.environment.home, 'store', 'jobs', job, 'job.json'), 'utf8'),
+    ) as { readonly queries: number; readonly verified: number };
+    expect(document.verified).toBe(document.queries);
+  });
+
+  it('does not go on while another run works on it', async () => {
+    const job = await stopped();
+    const { environment } = workbench;
+    const error = await holdingJob(environment.home, job, async () =>
+      refusal(runJob({ data, resume: job }, environment, running)),
+    );
+    expect(error).toMatchObject({
+      code: 'job.not-resumable',
+      message: expect.stringContaining(`process ${String(process.pid)}`) as string,
+    });
+    expect((await runJob({ data, resume: job }, environment, running)).job).toBe(job);
+    expect(await refusal(runJob({ data, resume: job }, environment, running))).toMatchObject({
+      code: 'job.not-resumable',
+    });
+  });
+});
+
 describe('a job that is cancelled', () => {
   it('stops, leaves no predictions file and no process, and is marked cancelled', async () => {
     const abort = new AbortController();
@@ -90,7 +133,8 @@ describe('a job that is cancelled', () => {
       abort.abort();
     }, abort.signal);
     const output = workbench.path('cancelled.csv');
-    await expect(runJob({ data, deployment, output }, workbench.environment, cancelling)).rejects.toThrow();
+    const error = await refusal(runJob({ data, deployment, output }, workbench.environment, cancelling));
+    expect(error).toMatchObject({ code: 'cancelled', hint: expect.stringContaining('--resume') as string });
     expect(aborted).toBeGreaterThan(0);
     expect(await readdir(workbench.folder)).not.toContain('cancelled.csv');
     expect((await readdir(workbench.folder)).filter((name) => name.endsWith('.tmp'))).toEqual([]);

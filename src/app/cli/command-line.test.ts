@@ -269,6 +269,26 @@ describe('key sets', () => {
     expect(wrong.stderr).not.toContain('wrong-one');
   });
 
+  it('take it from a pipe, which is read once however often it is asked for', async () => {
+    await storeKeySet();
+    const pipe = join(home, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const exporting = sealpoint(['keys', 'export', 'mine', 'copy.keys', '--passphrase-file', 'pipe', '--json']);
+    // Without a line's end: the writer that goes ends it.
+    await writeFile(pipe, 'open sesame');
+    expect(documentOf(await exporting)).toMatchObject({ name: 'mine' });
+  });
+
+  it('refuse a pipe whose writer went without a word', async () => {
+    await storeKeySet();
+    const pipe = join(home, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const exporting = sealpoint(['keys', 'export', 'mine', 'copy.keys', '--passphrase-file', 'pipe', '--json']);
+    await writeFile(pipe, '');
+    const result = await exporting;
+    expect([result.code, errorOf(result).code]).toEqual([2, 'usage.no-passphrase']);
+  });
+
   it('name the three ways where no passphrase can be had', async () => {
     await storeKeySet();
     const result = await sealpoint(['keys', 'export', 'mine', 'copy.keys', '--json']);

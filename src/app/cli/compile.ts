@@ -29,7 +29,10 @@ export function registerCompile(program: Command, context: Context): void {
       'rows like those to come (CSV, JSONL, Parquet): they fix ranges and prove the plans',
     )
     .option('--labels <file>', 'true answers of the calibration rows, to report accuracy')
-    .option('-o, --output <dir>', 'folder for client.zip, server.zip and report.json')
+    .option(
+      '-o, --output <dir>',
+      'folder for client.zip, server.zip and report.json; MODEL.sealpoint beside the model unless given',
+    )
     .addOption(
       new Option('--mode <mode>', 'one record at a time, many, or a plan for each')
         .choices(['auto', 'latency', 'throughput'])

@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../../core/error.ts';
 import { systemCode, toIoError } from '../../io/errors.ts';
@@ -22,10 +22,12 @@ const threeWays =
 
 /** The file, then the environment, then a prompt on a terminal. @throws {AppError} usage.no-passphrase naming the three ways */
 export function passphraseSource(options: PassphraseOptions): AskPassphrase {
+  // A pipe can be read once, and a command may ask twice: to make a key set, and to open it.
+  let fromFile: Promise<string> | undefined;
   return async ({ purpose, confirm }) => {
     options.signal.throwIfAborted();
     if (options.passphraseFile !== undefined)
-      return notEmpty(await firstLine(options.passphraseFile, options.signal), purpose);
+      return notEmpty(await (fromFile ??= firstLine(options.passphraseFile, options.signal)), purpose);
     if (options.passphrase !== undefined) return notEmpty(options.passphrase, purpose);
     if (!process.stdin.isTTY || !process.stderr.isTTY) {
       throw new AppError(
@@ -58,8 +60,9 @@ async function firstLine(file: string, signal: AbortSignal): Promise<string> {
   try {
     // Windows has no such flag, and no such pipes.
     const flags = process.platform === 'win32' ? 'r' : constants.O_RDONLY | constants.O_NONBLOCK;
-    await using handle = await open(file, flags);
-    const length = await readLine(handle, buffer, signal);
+    const descriptor = openSync(file, flags);
+    const isPipe = fstatSync(descriptor).isFIFO();
+    const length = await (isPipe ? readPipe(descriptor, buffer, signal) : readLine(descriptor, buffer, signal));
     const text = buffer.toString('utf8', 0, length).replace(/^\ufeff/u, '');
     return text.split(/\r?\n/u)[0] ?? '';
   } catch (error) {
@@ -69,23 +72,42 @@ async function firstLine(file: string, signal: AbortSignal): Promise<string> {
   }
 }
 
-/** Fills the buffer up to a line's end at least. Returns the bytes read. */
-async function readLine(handle: FileHandle, buffer: Buffer, signal: AbortSignal): Promise<number> {
-  const isPipe = (await handle.stat()).isFIFO();
+/**
+ * Fills the buffer up to a line's end at least, or to the end of what a writer wrote. A socket tells a pipe whose writer is yet to come from
+ * one whose writer has gone. Takes the descriptor over. Returns the bytes read.
+ */
+async function readPipe(descriptor: number, buffer: Buffer, signal: AbortSignal): Promise<number> {
+  const socket = new Socket({ fd: descriptor, readable: true, writable: false, signal });
   let length = 0;
-  while (length < buffer.length && !buffer.subarray(0, length).includes('\n')) {
-    const read = await readSome(handle, buffer.subarray(length));
-    if (read === 0 && !(isPipe && length === 0)) break;
-    length += read ?? 0;
-    if (read === undefined || read === 0) await sleep(pollMs, undefined, { signal });
+  for await (const chunk of socket as AsyncIterable<Buffer>) {
+    length += chunk.copy(buffer, length);
+    const isEnough = length === buffer.length || chunk.includes('\n');
+    chunk.fill(0);
+    if (isEnough) break;
   }
   return length;
 }
 
-/** Bytes read; 0 at the end, or where a pipe has no writer yet; undefined where a writer has written nothing yet. */
-async function readSome(handle: FileHandle, buffer: Buffer): Promise<number | undefined> {
+/** As {@link readPipe}, of a file or a device. */
+async function readLine(descriptor: number, buffer: Buffer, signal: AbortSignal): Promise<number> {
   try {
-    return (await handle.read(buffer, 0, buffer.length, null)).bytesRead;
+    let length = 0;
+    while (length < buffer.length && !buffer.subarray(0, length).includes('\n')) {
+      const read = readSome(descriptor, buffer.subarray(length));
+      if (read === 0) break;
+      length += read ?? 0;
+      if (read === undefined) await sleep(pollMs, undefined, { signal });
+    }
+    return length;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Bytes read; 0 at the end; undefined where a terminal has nothing yet. */
+function readSome(descriptor: number, buffer: Buffer): number | undefined {
+  try {
+    return readSync(descriptor, buffer);
   } catch (error) {
     if (systemCode(error) === 'EAGAIN') return undefined;
     throw error;

@@ -79,7 +79,7 @@ function registerDecrypt(program: Command, context: Context): void {
       '--deployment <deployment>',
       'folder, client.zip, store URI or id; the one that the results name unless given',
     )
-    .option('-o, --output <file>', 'predictions.csv, .parquet or .jsonl')
+    .option('-o, --output <file>', '.csv, .parquet or .jsonl; predictions.csv unless given')
     .action((results: string[], flags: DecryptFlags) =>
       context.perform({
         verb: async (...bound) => {

@@ -22,7 +22,7 @@ export function registerRun(program: Command, context: Context): void {
     .option('--deployment <deployment>', deploymentHelp)
     .option('--profile <name>', 'store and endpoint; local unless given')
     .option('--key <key>', 'key set; the only one of the deployment unless given')
-    .option('-o, --output <file>', 'predictions.csv, .parquet or .jsonl')
+    .option('-o, --output <file>', '.csv, .parquet or .jsonl; predictions.csv unless given')
     .option('--with-input', "put the input's columns before the predictions")
     .option('--clip', 'clip values beyond the planned range instead of refusing them')
     .option('--resume <job>', 'go on with a job: the same data, deployment and key')

@@ -47,6 +47,7 @@ export function sendError(request: IncomingMessage, response: ServerResponse, er
 
 function publicMessage(error: AppError, status: number): string {
   if (status !== 500 || error.code.startsWith('store.') || error.code.startsWith('endpoint.')) return error.message;
+  if (error.code === 'io.no-space') return "The disk of the endpoint's store is full.";
   // Paths, stack frames and the words of other libraries stay in the log.
   return 'The endpoint failed; its log says more.';
 }

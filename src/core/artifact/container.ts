@@ -70,6 +70,7 @@ export function decodeHeader(bytes: Uint8Array, file: string): DecodedContainer 
     throw new AppError('artifact.unreadable', 'The header claims more than 1 MiB.', { file });
   const end = magic.length + 4 + length;
   if (bytes.length < end) throw cutOff(file);
+  checkPadding(bytes, end, file);
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(magic.length + 4, end));
     return { header: JSON.parse(text) as unknown, base: aligned(end) };
@@ -92,6 +93,7 @@ export function sectionViews(
   const views = entries.map((entry) => {
     if (entry.offset !== expected)
       throw new AppError('artifact.unreadable', `Section ${entry.name} is out of place.`, { file });
+    checkPadding(bytes, base + entry.offset + entry.length, file);
     expected += aligned(entry.length);
     return bytes.subarray(base + entry.offset, base + entry.offset + entry.length);
   });
@@ -99,6 +101,12 @@ export function sectionViews(
   if (bytes.length > base + expected)
     throw new AppError('artifact.altered', 'There are bytes behind the last section.', { file });
   return views;
+}
+
+/** The bytes that fill up to the next multiple of eight have no hash: they are zero. */
+function checkPadding(bytes: Uint8Array, end: number, file: string): void {
+  if (bytes.subarray(end, aligned(end)).every((byte) => byte === 0)) return;
+  throw new AppError('artifact.altered', 'There are bytes between the sections.', { file });
 }
 
 /** @throws {AppError} artifact.altered where a section's bytes do not have the hash that the header states. */

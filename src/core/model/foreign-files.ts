@@ -136,6 +136,11 @@ const kinds: readonly ForeignKind[] = [
     hint: () => 'Export the model to ONNX instead.',
   },
   {
+    name: 'a pointer of Git LFS, not the file itself',
+    matches: ({ bytes }) => startsWithText(bytes, 'version https://git-lfs.github.com/spec/'),
+    hint: () => 'Fetch the file: git lfs pull',
+  },
+  {
     name: 'an archive',
     matches: ({ bytes }) => startsWith(bytes, 0x50, 0x4b, 0x03, 0x04),
     hint: () =>

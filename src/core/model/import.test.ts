@@ -86,6 +86,7 @@ describe('importModel', () => {
     ['cat.cbm', 'CBM1', 'CatBoost'],
     ['old.model', 'binf....', 'old binary'],
     ['model.pmml', '<?xml version="1.0"?>', 'PMML'],
+    ['model.onnx', 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n', 'Git LFS'],
     ['model.zip', 'PK\u0003\u0004', 'archive'],
   ])('says what %s is and what to do', (name, content, what) => {
     const error = refusal(name, content);

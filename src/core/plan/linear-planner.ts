@@ -2,10 +2,11 @@ import { AppError } from '../error.ts';
 import type { PlanMode } from '../artifact/outcomes.ts';
 import type { AffineChain } from '../model/ir.ts';
 import { clearScores } from '../model/score.ts';
-import { toDense } from '../model/sparse.ts';
 import type { BodyRequest, CandidateReport, PlannedBody } from './body-planner.ts';
 import {
   coefficientsPrecision,
+  denseAffine,
+  inUnits,
   linearChains,
   linearMagnitudes,
   recordsPrecision,
@@ -41,12 +42,15 @@ type CoefficientsCandidate = LinearCandidate & { readonly client: ClientPlanOf<'
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
+/** In units of which a typical score is about one, so that a model of nanometres is planned like one of kilometres. */
 interface LinearRequest {
   readonly linear: ScaledLinear;
   readonly magnitudes: LinearMagnitudes;
   /** What errors are measured against: root mean square over calibration rows of the row's largest |score|. */
   readonly scoreScale: number;
   readonly maxError: number;
+  /** log2 of the unit. */
+  readonly unitBits: number;
 }
 
 /** Largest deviation seen among thousands of scores, in standard deviations. */
@@ -57,12 +61,14 @@ const largestQueryBytes = 4 << 20;
 
 /** The cheapest plan of each mode. @throws {AppError} plan.impossible */
 export function planLinear(request: BodyRequest<AffineChain>): PlannedBody {
-  const linear = scaleLinear(denseAffine(request.body), request.ranges);
+  const { maxError, tensors } = request;
+  const unitBits = Math.round(Math.log2(request.scoreScale));
+  const linear = inUnits(scaleLinear(denseAffine(request.body), request.ranges), unitBits);
   const magnitudes = linearMagnitudes(linear, scaleFeatures(request.calibration, request.ranges));
-  const { scoreScale, maxError, tensors } = request;
+  const scoreScale = request.scoreScale * 2 ** -unitBits;
   const considered = request.modes.map((mode) => ({
     mode,
-    candidates: linearCandidates({ linear, magnitudes, scoreScale, maxError }, mode),
+    candidates: linearCandidates({ linear, magnitudes, scoreScale, maxError, unitBits }, mode),
   }));
   const twin = (features: Float64Array, rows: number) => clearScores(request.body, features, rows);
   return {
@@ -73,13 +79,6 @@ export function planLinear(request: BodyRequest<AffineChain>): PlannedBody {
     }),
     candidates: considered.flatMap(({ candidates }) => candidates.map(candidateReport)),
   };
-}
-
-/** The one affine map of a linear model, dense. */
-function denseAffine(body: AffineChain): { readonly weights: Float64Array; readonly bias: Float64Array } {
-  const [layer] = body.layers;
-  if (layer?.kind !== 'affine') throw new TypeError('a linear model is one affine layer');
-  return { weights: toDense(layer.matrix), bias: layer.bias };
 }
 
 function candidateReport({ client, deviation, recordSeconds: seconds, memoryBytes }: LinearCandidate): CandidateReport {
@@ -153,7 +152,7 @@ function smallestCoefficients(
     const precision = coefficientsPrecision(chain, { ...request.magnitudes, inputs, outputsPerCiphertext });
     if (precision === undefined || precision.deviation * seenDeviations > request.maxError * request.scoreScale)
       continue;
-    return coefficientsCandidate(request.linear, precision, {
+    return coefficientsCandidate(request, precision, {
       mode,
       chunk,
       outputsPerCiphertext,
@@ -165,7 +164,7 @@ function smallestCoefficients(
 }
 
 function coefficientsCandidate(
-  linear: ScaledLinear,
+  { linear, unitBits }: LinearRequest,
   precision: CoefficientsPrecision,
   shape: {
     readonly mode: PlanMode;
@@ -194,15 +193,15 @@ function coefficientsCandidate(
       ...base,
       evaluationKeys: publicKeyAlone,
       canariesPerBlock,
-      errorBound: precision.errorBound,
+      errorBound: precision.errorBound * 2 ** unitBits,
       estimate,
       inputBits,
-      scoreBits,
+      scoreBits: scoreBits - unitBits,
     },
     server: base,
     weights: linear.weights.map((weight) => Math.round(weight * 2 ** weightBits)),
     bias: linear.bias.map((value) => Math.round(value * 2 ** scoreBits)),
-    deviation: precision.deviation,
+    deviation: precision.deviation * 2 ** unitBits,
     recordSeconds: recordSeconds(estimate, shape.blockRecords - canariesPerBlock),
     memoryBytes: evaluatorMemory(parameters, {
       ...estimate,
@@ -219,12 +218,16 @@ function* recordsCandidates(request: LinearRequest, mode: PlanMode): Generator<L
     const precision = recordsPrecision(chain, { ...request.magnitudes, inputs: request.linear.inputs });
     if (precision === undefined || precision.deviation * seenDeviations > request.maxError * request.scoreScale)
       continue;
-    yield recordsCandidate(request.linear, precision, mode);
+    yield recordsCandidate(request, precision, mode);
     return;
   }
 }
 
-function recordsCandidate(linear: ScaledLinear, precision: RecordsPrecision, mode: PlanMode): LinearCandidate {
+function recordsCandidate(
+  { linear, unitBits }: LinearRequest,
+  precision: RecordsPrecision,
+  mode: PlanMode,
+): LinearCandidate {
   const { inputs, outputs } = linear;
   const { parameters, logScale, logWeightScale } = precision;
   const blockRecords = parameters.polyModulusDegree / 2;
@@ -246,14 +249,14 @@ function recordsCandidate(linear: ScaledLinear, precision: RecordsPrecision, mod
       ...base,
       evaluationKeys: publicKeyAlone,
       canariesPerBlock: canaries,
-      errorBound: precision.errorBound,
+      errorBound: precision.errorBound * 2 ** unitBits,
       estimate,
-      logScoreScale: logScale + logWeightScale,
+      logScoreScale: logScale + logWeightScale - unitBits,
     },
     server: { ...base, logWeightScale },
     weights,
     bias: Float64Array.from(linear.bias),
-    deviation: precision.deviation,
+    deviation: precision.deviation * 2 ** unitBits,
     recordSeconds: recordSeconds(estimate, blockRecords - canaries),
     memoryBytes: evaluatorMemory(parameters, {
       ...estimate,

@@ -1,3 +1,5 @@
+import type { AffineChain } from '../model/ir.ts';
+import { toDense } from '../model/sparse.ts';
 import { dataModulusBits, makeParameterSet, type ParameterSet } from './parameters.ts';
 
 /** y = W u + b over features scaled to [-1, 1]: W is outputs x inputs, row by row. */
@@ -6,6 +8,13 @@ export interface ScaledLinear {
   readonly outputs: number;
   readonly weights: Float64Array;
   readonly bias: Float64Array;
+}
+
+/** The one affine map of a linear model, dense. */
+export function denseAffine(body: AffineChain): { readonly weights: Float64Array; readonly bias: Float64Array } {
+  const [layer] = body.layers;
+  if (layer?.kind !== 'affine') throw new TypeError('a linear model is one affine layer');
+  return { weights: toDense(layer.matrix), bias: layer.bias };
 }
 
 /**
@@ -28,6 +37,12 @@ export function scaleLinear(
     }
   }
   return { inputs, outputs, weights, bias };
+}
+
+/** The map whose scores are those of `linear` over 2^unitBits. */
+export function inUnits(linear: ScaledLinear, unitBits: number): ScaledLinear {
+  const scale = (value: number): number => value * 2 ** -unitBits;
+  return { ...linear, weights: linear.weights.map(scale), bias: linear.bias.map(scale) };
 }
 
 /** What precision has to fit: the largest score any allowed row can reach, and norms of weights and of typical rows. */
@@ -160,7 +175,8 @@ export function recordsPrecision(
 ): RecordsPrecision | undefined {
   const degree = chain.polyModulusDegree;
   const dataBits = dataModulusBits({ ...chain, id: '', scheme: 'ckks' });
-  const room = Math.floor(Math.min(dataBits - 2 - Math.log2(linear.scoreBound), 100));
+  // However small the scores, SEAL takes no scale beyond the modulus.
+  const room = Math.floor(Math.min(dataBits - 2 - Math.max(0, Math.log2(linear.scoreBound)), 100));
   const slotNoise = errorDeviation * Math.sqrt(degree / 2) + 1;
   let best: RecordsPrecision | undefined;
   for (let logWeightScale = 4; logWeightScale <= Math.min(24, room - 10); logWeightScale += 1) {

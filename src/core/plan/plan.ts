@@ -59,15 +59,15 @@ export const clientPlan = z.discriminatedUnion('circuit', [
     /** A scaled feature in [-1, 1] is sent as round(2^inputBits u). */
     inputBits: count,
     /** score = decrypted integer / 2^scoreBits. */
-    scoreBits: count,
+    scoreBits: z.int(),
   }),
   z.strictObject({
     ...clientBase,
     circuit: z.literal('affine-records'),
     /** log2 of the scale of an encrypted feature. */
     logScale: positive,
-    /** log2 of the scale of a score. */
-    logScoreScale: positive,
+    /** log2 of the scale of a score: that of the ciphertext, and the unit in which the server computes. */
+    logScoreScale: z.int(),
   }),
   z.strictObject({ ...clientBase, ...networkClient, circuit: z.literal('network-records') }),
   z.strictObject({ ...clientBase, ...featuresClient, circuit: z.literal('network-features') }),

@@ -14,6 +14,8 @@ export function recordsCodec(
   const encoder = new he.seal.CKKSEncoder(he.context);
   const { inputs, outputs, blockRecords } = plan;
   const scoreScale = plan.circuit === 'affine-records' ? 2 ** plan.logScoreScale : plan.resultScale;
+  // SEAL takes scales within the modulus only, and a unit may be any power of two.
+  const sealScale = plan.circuit === 'affine-records' ? 2 ** 40 : scoreScale;
   const encryptFeature = (slots: Float64Array): Uint8Array =>
     callSeal('encrypt a feature', () => {
       using plaintext = new he.seal.Plaintext();
@@ -24,8 +26,8 @@ export function recordsCodec(
   const decryptScores = (bytes: Uint8Array): Float64Array => {
     using ciphertext = loadCiphertext(he, bytes);
     return callSeal('decrypt a result', () => {
-      // The plan's scale, not the one that the server wrote.
-      ciphertext.setScale(scoreScale);
+      // Not the scale that the server wrote.
+      ciphertext.setScale(sealScale);
       using plaintext = new he.seal.Plaintext();
       options.decryptor.decrypt(ciphertext, plaintext);
       return encoder.decodeFloat64(plaintext) as Float64Array;
@@ -42,7 +44,7 @@ export function recordsCodec(
       for (const [output, bytes] of ciphertexts.entries()) {
         const slots = decryptScores(bytes);
         for (let record = 0; record < blockRecords; record += 1)
-          scores[record * outputs + output] = slots[record] ?? Number.NaN;
+          scores[record * outputs + output] = (slots[record] ?? Number.NaN) * (sealScale / scoreScale);
       }
       return scores;
     },
