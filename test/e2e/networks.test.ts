@@ -26,7 +26,7 @@ async function labelsOf(file: string): Promise<(string | undefined)[]> {
 }
 
 describe.each([
-  { model: 'digits/mlp_relu.onnx', mode: 'auto', rows: 5, plan: 'latency', least: 1 },
+  { model: 'digits/mlp_relu.onnx', mode: 'auto', rows: 2, plan: 'latency', least: 1 },
   { model: 'digits/mlp_relu.onnx', mode: 'auto', rows: undefined, plan: 'throughput', least: 0.99 },
   { model: 'mnist/mlp_square.onnx', mode: 'latency', rows: 5, plan: 'latency', least: 1 },
   { model: 'mnist/mlp_bn_quad.onnx', mode: 'latency', rows: 3, plan: 'latency', least: 1 },

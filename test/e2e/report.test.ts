@@ -95,7 +95,7 @@ describe('what compile tells of a deployment', () => {
     expect(secondsOn('ml.m5.24xlarge')).toBeGreaterThan(secondsOn('ml.m5.xlarge') / 2);
     expect(secondsOn('ml.m5.24xlarge')).toBeLessThan(secondsOn('ml.m5.xlarge'));
     for (const { seconds, recordsPerSecond } of estimates) expect(recordsPerSecond).toBeCloseTo(1 / seconds, 6);
-    expect(basis).toContain('queries take turns');
+    expect(basis).toContain('shared evenly');
   });
 
   it('stands in report.json, with sizes, security and what client.zip reveals', async () => {
