@@ -47,6 +47,15 @@ describe('a deployment in the store of a profile', () => {
     expect((await listJobs({}, other, running)).jobs[0]).toMatchObject({ profile: 'broken', state: 'failed' });
   });
 
+  it('is told from the others by its model file where there are several', async () => {
+    await workbench.compile('wdbc/svm.onnx');
+    const error = await refusal(findDeployment({}, workbench.environment, running));
+    expect(error).toMatchObject({
+      code: 'usage.ambiguous',
+      message: expect.stringMatching(/: [0-9a-f]{12} \(svm\.onnx\), [0-9a-f]{12} \(logistic\.onnx\)\./u) as string,
+    });
+  });
+
   it('is not found by an id that nothing has, nor without the profile', async () => {
     const missing = { deployment: 'abcdef', profile: 'team' };
     expect(await refusal(findDeployment(missing, other, running))).toMatchObject({
