@@ -1,8 +1,9 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readFile, readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ClientDeployment } from '../core/artifact/deployment.ts';
 import { storeKeys } from '../core/artifact/layout.ts';
+import { reportDocument } from '../core/artifact/report.ts';
 import type { ArtifactStore } from '../core/artifact/store.ts';
 import { AppError } from '../core/error.ts';
 import { readClientArchive } from './deployment-archives.ts';
@@ -31,6 +32,7 @@ export interface DeploymentReference {
   readonly profile?: string | undefined;
 }
 
+const mostListed = 8;
 const maxClientZipBytes = 1 << 28;
 
 /** @throws {AppError} artifact.*, store.*, usage.ambiguous, usage.arguments */
@@ -93,7 +95,7 @@ async function byId(
 ): Promise<FoundDeployment> {
   const { environment, running } = bound;
   const local = (await localDeployments(environment)).filter((id) => id.startsWith(prefix));
-  if (local.length > 1) throw ambiguous(local);
+  if (local.length > 1) throw ambiguous(await modelsOf(local, environment));
   if (local[0] !== undefined) return await fromFolder(localModelFolder(environment, local[0]));
   if (profile === undefined || profile === 'local') throw noSuchId(prefix, 'The local store has no', '');
   const store = profileStore(await resolveProfile(profile, environment));
@@ -128,7 +130,7 @@ async function publishedIds(store: ArtifactStore, prefix: string, signal: AbortS
 async function onlyDeployment(environment: Environment, running: Running): Promise<FoundDeployment> {
   const ids = await localDeployments(environment);
   const [id, ...others] = ids;
-  if (others.length > 0) throw ambiguous(ids);
+  if (others.length > 0) throw ambiguous(await modelsOf(ids, environment));
   if (id !== undefined) return await fromFolder(localModelFolder(environment, id));
   running.signal.throwIfAborted();
   const folders = await foldersWithDeployments(process.cwd());
@@ -140,8 +142,27 @@ async function onlyDeployment(environment: Environment, running: Running): Promi
   });
 }
 
+/** Deployments of the local store, the newest first: the beginnings of their ids, and the model files that their reports name. */
+async function modelsOf(ids: readonly string[], environment: Environment): Promise<string[]> {
+  const found = await Promise.all(
+    ids.map(async (id) => {
+      const report = join(localModelFolder(environment, id), 'server', 'report.json');
+      const made = (await stat(report).catch(() => undefined))?.mtimeMs ?? 0;
+      const model = await modelFile(report).catch(() => undefined);
+      return { made, name: id.slice(0, 12) + (model === undefined ? '' : ` (${model})`) };
+    }),
+  );
+  return found.sort((a, b) => b.made - a.made).map(({ name }) => name);
+}
+
+async function modelFile(report: string): Promise<string> {
+  return reportDocument.parse(JSON.parse(await readFile(report, 'utf8'))).model.file;
+}
+
 function ambiguous(names: readonly string[]): AppError {
-  return new AppError('usage.ambiguous', `There is more than one deployment: ${names.join(', ')}.`, {
+  const more = names.length > mostListed ? ` and ${String(names.length - mostListed)} more` : '';
+  const listed = names.slice(0, mostListed).join(', ');
+  return new AppError('usage.ambiguous', `There is more than one deployment: ${listed}${more}.`, {
     hint: 'Choose with --deployment.',
   });
 }

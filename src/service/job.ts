@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { storeKeys } from '../core/artifact/layout.ts';
 import type { JobDocument, JobState } from '../core/artifact/job.ts';
 import type { ArtifactStore } from '../core/artifact/store.ts';
-import type { AppError } from '../core/error.ts';
+import { toAppError, type AppError } from '../core/error.ts';
 import { querySizes } from '../core/plan/canaries.ts';
 import { queryCapacity } from '../core/plan/plan.ts';
 import type { CanaryQueries } from '../seal/client/slots.ts';
@@ -56,7 +56,12 @@ export async function openJob(
   const seconds = { encrypt: 0, evaluate: 0, decrypt: 0 };
   let canaries = 0;
   await records.saveLedger();
-  await records.saveDocument();
+  try {
+    await records.saveDocument();
+  } catch (error) {
+    await records.finish('failed', toAppError(error));
+    throw error;
+  }
   return {
     id: first.job,
     queries: () => records.verified(),
