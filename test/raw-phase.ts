@@ -1,4 +1,4 @@
-import { chainPrimes } from '../src/core/plan/moduli.ts';
+import { chainPrimes, modularPower, transformRoot } from '../src/core/plan/moduli.ts';
 import type { HeContext } from '../src/seal/context.ts';
 import type { Seal } from '../src/seal/library.ts';
 
@@ -42,43 +42,19 @@ function lastWords(bytes: Uint8Array, count: number): BigUint64Array {
   return new BigUint64Array(bytes.slice(bytes.length - 8 * count).buffer);
 }
 
-function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
-  let [result, square] = [1n, base % modulus];
-  for (let rest = exponent; rest > 0n; rest >>= 1n) {
-    if (rest & 1n) result = (result * square) % modulus;
-    square = (square * square) % modulus;
-  }
-  return result;
-}
-
 function reversed(index: number, bits: number): number {
   let result = 0;
   for (let bit = 0; bit < bits; bit += 1) result |= ((index >> bit) & 1) << (bits - 1 - bit);
   return result;
 }
 
-/** The smallest primitive root of order 2N, which SEAL takes. */
-function smallestRoot(prime: bigint, degree: number): bigint {
-  const order = 2n * BigInt(degree);
-  let base = 2n;
-  while (power(base, (prime - 1n) / 2n, prime) === 1n) base += 1n;
-  const root = power(base, (prime - 1n) / order, prime);
-  const square = (root * root) % prime;
-  let [smallest, current] = [root, root];
-  for (let turn = 0; turn < degree; turn += 1) {
-    if (current < smallest) smallest = current;
-    current = (current * square) % prime;
-  }
-  return smallest;
-}
-
 function inverseTransform(prime: bigint, degree: number): (values: bigint[]) => bigint[] {
   const bits = Math.log2(degree);
-  const inverse = power(smallestRoot(prime, degree), prime - 2n, prime);
+  const inverse = modularPower(transformRoot(prime, degree), prime - 2n, prime);
   const powers: bigint[] = [1n];
   for (let index = 1; index < degree; index += 1) powers.push(((powers[index - 1] ?? 0n) * inverse) % prime);
   const factors = Array.from({ length: degree }, (_, index) => powers[reversed(index, bits)] ?? 0n);
-  const scale = power(BigInt(degree), prime - 2n, prime);
+  const scale = modularPower(BigInt(degree), prime - 2n, prime);
   return (values) => {
     for (let half = degree / 2, width = 1; half >= 1; half /= 2, width *= 2) {
       for (let group = 0; group < half; group += 1) {
@@ -99,7 +75,7 @@ function composed(residues: readonly (readonly bigint[])[], primes: readonly big
   const modulus = primes.reduce((product, prime) => product * prime, 1n);
   const weights = primes.map((prime) => {
     const others = modulus / prime;
-    return others * power(others, prime - 2n, prime);
+    return others * modularPower(others, prime - 2n, prime);
   });
   return Float64Array.from(residues[0] ?? [], (_, place) => {
     let sum = 0n;
@@ -131,4 +107,55 @@ export function tStatistics(rows: Iterable<readonly number[]>, regressors: numbe
   const explained = estimates.reduce((sum, estimate, a) => sum + estimate * entry(a, regressors), 0);
   const residual = Math.max(0, entry(regressors, regressors) - explained) / (count - regressors);
   return estimates.map((estimate, a) => estimate / Math.sqrt(residual / entry(a, a)));
+}
+
+/** Pearson's correlation of two quantities over its standard error: beyond 5 in size it is no chance. */
+export function correlationStatistic(xs: ArrayLike<number>, ys: ArrayLike<number>): number {
+  const [x, y] = [centred(xs), centred(ys)];
+  const product = (a: Float64Array, b: Float64Array): number =>
+    a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
+  const correlation = product(x, y) / Math.sqrt(product(x, x) * product(y, y));
+  return correlation * Math.sqrt((x.length - 2) / Math.max(Number.EPSILON, 1 - correlation ** 2));
+}
+
+/** Less their mean. */
+export function centred(values: ArrayLike<number>): Float64Array {
+  const copy = Float64Array.from(values);
+  const mean = copy.reduce((sum, value) => sum + value, 0) / copy.length;
+  return copy.map((value) => value - mean);
+}
+
+/** Real and imaginary parts of what the slots of a CKKS plaintext hold, before the scale. */
+interface ComplexSlots {
+  readonly real: Float64Array;
+  readonly imaginary: Float64Array;
+}
+
+/** A polynomial at the powers of its root that SEAL takes for slots: slot j at the 3^j-th. @param phase N coefficients */
+export function complexSlots(phase: Float64Array): ComplexSlots {
+  const degree = phase.length;
+  const turned = Array.from(phase, (value, k): Complex => {
+    const angle = (Math.PI * k) / degree;
+    return [value * Math.cos(angle), value * Math.sin(angle)];
+  });
+  const values = fourier(turned);
+  const powers: number[] = [1];
+  while (powers.length < degree / 2) powers.push(((powers.at(-1) ?? 1) * 3) % (2 * degree));
+  const part = (index: 0 | 1) => Float64Array.from(powers, (power) => values[(power - 1) / 2]?.[index] ?? 0);
+  return { real: part(0), imaginary: part(1) };
+}
+
+type Complex = readonly [real: number, imaginary: number];
+
+/** The sums of values[k] times the k-th powers of the roots of unity, in order. */
+function fourier(values: readonly Complex[]): Complex[] {
+  if (values.length === 1) return [...values];
+  const even = fourier(values.filter((_, index) => index % 2 === 0));
+  const odd = fourier(values.filter((_, index) => index % 2 === 1));
+  const half = values.length / 2;
+  return values.map((_, index) => {
+    const angle = (2 * Math.PI * index) / values.length;
+    const [[a, b], [c, d]] = [even[index % half] ?? [0, 0], odd[index % half] ?? [0, 0]];
+    return [a + c * Math.cos(angle) - d * Math.sin(angle), b + c * Math.sin(angle) + d * Math.cos(angle)];
+  });
 }

@@ -13,7 +13,7 @@ const shared = {
   /** Copies of a source that the client sends, copy c turned left by c strides: they spare the server as many turns. */
   copies: positive,
   logBitScale: positive,
-  /** score = slot of the result / resultScale, before any scale; output o stands in slot o. */
+  /** score = slot of the result / resultScale, before any scale; outputs stand as lone-result.ts has them. */
   resultScale: z.number().positive(),
 };
 
@@ -33,7 +33,7 @@ export const bitsServer = {
   logSelectScale: positive,
   logReadScale: positive,
   logFactorScale: positive,
-  /** Standard deviation of the noise that drowns the computation's own, in a slot of the result before the scale. */
+  /** Standard deviation of the noise that a score gets beside the computation's own, before the scale. */
   floodDeviation: z.number().nonnegative(),
   /** group, slot, ciphertext, turn. */
   nodes: tensorRef,

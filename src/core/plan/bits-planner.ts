@@ -69,8 +69,8 @@ interface Chosen {
   readonly best: Candidate;
 }
 
-/** Of the tolerance, the deviation of the noise that covers the computation's own. */
-const floodShare = 1 / 16;
+/** Of the largest error allowed, the deviation of the noise that covers the computation's own: thousands of scores stay within it. */
+const floodShare = 1 / 8;
 /** A right result stays within so many deviations of the computation's noise, and of that which covers it. */
 const boundDeviations = { noise: 12, flood: 8 };
 

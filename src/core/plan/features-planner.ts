@@ -14,7 +14,6 @@ import {
 } from './features-levels.ts';
 import { scaleUnits } from './features-network.ts';
 import type { FeaturesLayerRef } from './features-plan.ts';
-import { zeroSlotDeviation } from './levels.ts';
 import { secondsPerByte } from './line.ts';
 import { evaluatorMemory } from './memory.ts';
 import { keySwitchMs, operationMs, ringSize, savedPolynomialBytes } from './operation-costs.ts';
@@ -28,6 +27,9 @@ import type { RoundedNetwork } from './rounding.ts';
 const boundDeviations = 10;
 /** Largest deviation seen among thousands of scores, in standard deviations. */
 const seenDeviations = 6;
+
+/** Of the largest deviation allowed, which is a quarter of the largest error, that of the noise which covers the computation's own. */
+const floodShare = 1 / 2;
 
 /** A way to evaluate one record, before its tensors are laid out. */
 interface FeaturesCandidate {
@@ -50,7 +52,7 @@ export function planFeatures(request: BodyRequest<AffineChain>, prepared: Prepar
   const considered = [...candidates(network, prepared)];
   const candidate = cheapest(considered, network);
   const { layout, levels, rotations, estimate } = candidate;
-  const flood = tolerance / 4;
+  const flood = tolerance * floodShare;
   const base = {
     circuit: 'network-features' as const,
     mode,
@@ -63,8 +65,6 @@ export function planFeatures(request: BodyRequest<AffineChain>, prepared: Prepar
     input: layout.input,
     rotations: [...rotations],
   };
-  const floodDeviation = (flood / network.step) * levels.resultScale;
-  const zero = zeroSlotDeviation({ parameters: levels.parameters, rescale: true });
   const plan: PlannedMode = {
     client: {
       ...base,
@@ -80,7 +80,7 @@ export function planFeatures(request: BodyRequest<AffineChain>, prepared: Prepar
       layers: network.layers.map((layer, index) =>
         writeFeaturesLayer(request, { layer, laid: layout.layers[index], levels, index }),
       ),
-      floodDeviation: floodDeviation < zero ? 0 : floodDeviation,
+      floodDeviation: (flood / network.step) * levels.resultScale,
     },
     memoryBytes: candidate.memoryBytes,
     twin: (features, count) => polynomialScores(fitted.network, scaleFeatures(features, request.ranges), count),

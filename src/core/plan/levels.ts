@@ -167,12 +167,8 @@ export function roundingDeviation(degree: number): number {
 }
 
 /** Deviation of the encryptions of zero that re-randomize a result, in units of its sums. */
-function zeroNoise(levels: Levels): number {
-  return zeroSlotDeviation(levels) / levels.resultScale;
-}
-
-/** Deviation in a slot of an encryption of zero at the result's level. */
-export function zeroSlotDeviation(levels: Pick<Levels, 'parameters' | 'rescale'>): number {
-  const degree = levels.parameters.polyModulusDegree;
-  return levels.rescale ? 2 * roundingDeviation(degree) : zeroEncryptionDeviation(degree) * Math.sqrt(degree / 2);
+function zeroNoise({ parameters, rescale, resultScale }: Levels): number {
+  const degree = parameters.polyModulusDegree;
+  const slot = rescale ? 2 * roundingDeviation(degree) : zeroEncryptionDeviation(degree) * Math.sqrt(degree / 2);
+  return slot / resultScale;
 }

@@ -47,7 +47,31 @@ export function isPrime(n: bigint): boolean {
   });
 }
 
-function modularPower(base: bigint, exponent: bigint, modulus: bigint): bigint {
+/**
+ * The smallest primitive root of order 2N, by whose odd powers SEAL transforms polynomials.
+ * @param prime 1 modulo 2N
+ */
+export function transformRoot(prime: bigint, degree: number): bigint {
+  const known = roots.get(prime);
+  if (known?.degree === degree) return known.root;
+  const order = 2n * BigInt(degree);
+  let base = 2n;
+  while (modularPower(base, (prime - 1n) / 2n, prime) === 1n) base += 1n;
+  let power = modularPower(base, (prime - 1n) / order, prime);
+  const square = (power * power) % prime;
+  let root = power;
+  for (let turn = 0; turn < degree; turn += 1) {
+    if (power < root) root = power;
+    power = (power * square) % prime;
+  }
+  roots.set(prime, { degree, root });
+  return root;
+}
+
+const roots = new Map<bigint, { readonly degree: number; readonly root: bigint }>();
+
+/** base ^ exponent modulo modulus. */
+export function modularPower(base: bigint, exponent: bigint, modulus: bigint): bigint {
   let result = 1n;
   let square = base % modulus;
   for (let rest = exponent; rest > 0n; rest >>= 1n) {

@@ -31,6 +31,6 @@ export const networkServer = {
   logScale: z.int().positive(),
   /** Products are relinearized and rescaled. */
   rescale: z.boolean(),
-  /** Standard deviation of the noise that drowns the computation's own, in a slot of the result before the scale. */
+  /** Standard deviation of the noise that a score gets beside the computation's own, before the scale. */
   floodDeviation: z.number().nonnegative(),
 };

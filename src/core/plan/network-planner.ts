@@ -6,14 +6,7 @@ import { planEachMode } from './each-mode.ts';
 import { planFeatures } from './features-planner.ts';
 import { fitActivations, type FittedNetwork } from './activations.ts';
 import type { BodyRequest, PlannedBody, PlannedMode } from './body-planner.ts';
-import {
-  flatLevels,
-  networkMagnitudes,
-  noiseDeviation,
-  rescaledLevels,
-  zeroSlotDeviation,
-  type Levels,
-} from './levels.ts';
+import { flatLevels, networkMagnitudes, noiseDeviation, rescaledLevels, type Levels } from './levels.ts';
 import { estimateRecords, recordsMemory } from './network-cost.ts';
 import { polynomialScores, scaleFirstLayer } from './network.ts';
 import { publicKeyAlone } from './plan.ts';
@@ -147,7 +140,6 @@ function planRecords(request: BodyRequest<AffineChain>, prepared: PreparedNetwor
     logScale,
   };
   const layers = evaluated.map((layer) => writeLayer(layer, request.tensors));
-  const floodDeviation = (flood / rounded.step) * levels.resultScale;
   return {
     client: {
       ...base,
@@ -162,7 +154,7 @@ function planRecords(request: BodyRequest<AffineChain>, prepared: PreparedNetwor
       ...base,
       layers,
       rescale,
-      floodDeviation: floodDeviation < zeroSlotDeviation(levels) ? 0 : floodDeviation,
+      floodDeviation: (flood / rounded.step) * levels.resultScale,
     },
     memoryBytes,
     twin: (features) => roundedScores(rounded, scaleFeatures(features, request.ranges)),

@@ -1,4 +1,5 @@
 import { bitPlaces, sourceShape, sourceSlots } from '../../core/plan/bits-source.ts';
+import { outputMeans } from '../../core/plan/lone-result.ts';
 import type { ClientPlanOf } from '../../core/plan/plan.ts';
 import { openThermometer, thermometerBits } from '../../core/plan/thermometer.ts';
 import { loadCiphertext, saveCompact } from '../ciphertexts.ts';
@@ -6,7 +7,7 @@ import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import type { BlockCodec, CodecOptions } from './block-codec.ts';
 
-/** Trees in the bits packing: the slots hold one record's bits (bits-source.ts), in each copy turned on by a stride; output o stands in slot o. */
+/** Trees in the bits packing: the slots hold one record's bits (bits-source.ts), in each copy turned on by a stride; scores as lone-result.ts has them. */
 export function bitsCodec(he: HeContext, plan: ClientPlanOf<'trees-bits'>, options: CodecOptions): BlockCodec {
   const encoder = new he.seal.CKKSEncoder(he.context);
   const thermometer = openThermometer(plan.thermometer, options.ranges);
@@ -34,7 +35,7 @@ export function bitsCodec(he: HeContext, plan: ClientPlanOf<'trees-bits'>, optio
         ciphertext.setScale(plan.resultScale);
         using plaintext = new he.seal.Plaintext();
         options.decryptor.decrypt(ciphertext, plaintext);
-        return (encoder.decodeFloat64(plaintext) as Float64Array).slice(0, plan.outputs);
+        return outputMeans(encoder.decodeFloat64(plaintext) as Float64Array, plan.outputs);
       });
     },
     [Symbol.dispose]: () => {

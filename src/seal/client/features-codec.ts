@@ -1,3 +1,4 @@
+import { outputMeans } from '../../core/plan/lone-result.ts';
 import type { ClientPlanOf } from '../../core/plan/plan.ts';
 import { scaleFeatures } from '../../core/plan/ranges.ts';
 import { inputSlots } from '../../core/plan/slot-layers.ts';
@@ -6,7 +7,7 @@ import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import type { BlockCodec, CodecOptions } from './block-codec.ts';
 
-/** One record's features in the slots of one ciphertext, and in rotated copies of it; slot k of the result holds score k. */
+/** One record's features in the slots of one ciphertext, and in rotated copies of it; scores as lone-result.ts has them. */
 export function featuresCodec(
   he: HeContext,
   plan: ClientPlanOf<'network-features'>,
@@ -39,7 +40,7 @@ export function featuresCodec(
         ciphertext.setScale(plan.resultScale);
         using plaintext = new he.seal.Plaintext();
         options.decryptor.decrypt(ciphertext, plaintext);
-        return (encoder.decodeFloat64(plaintext) as Float64Array).slice(0, plan.outputs);
+        return outputMeans(encoder.decodeFloat64(plaintext) as Float64Array, plan.outputs);
       });
     },
     [Symbol.dispose]: () => {

@@ -1,14 +1,12 @@
-import { randomFillSync } from 'node:crypto';
 import type { Ciphertext, GaloisKeys, RelinKeys } from 'node-seal';
 import { AppError } from '../../core/error.ts';
-import { zeroSlotDeviation } from '../../core/plan/levels.ts';
+import { outputSpacing } from '../../core/plan/lone-result.ts';
 import { addSaved, loadCiphertext, saveCompact } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import {
   encodeLiterals,
   encodeSelection,
-  outputSpacing,
   slotEncoder,
   type BitsPlan,
   type BitsTensors,
@@ -17,7 +15,7 @@ import {
 } from './bits-masks.ts';
 import { encryptZero, evaluateWhole, shareName, type Share, type SplitCircuit } from './circuit.ts';
 import type { EvaluationKeySet } from './evaluation-keys.ts';
-import { rerandomize } from './result-noise.ts';
+import { coverLoneRecord } from './result-noise.ts';
 import { remembered } from './scalars.ts';
 import { evaluateTurnedSum } from './turned-sum.ts';
 
@@ -232,18 +230,10 @@ function finishResult(
   // From here on slots are scores.
   sum.setScale(plan.resultScale);
   using encode = slotEncoder(he, { scale: sum.scale(), level: 'last' });
-  const noise = noisyBase(base, plan.floodDeviation / sum.scale());
-  using added = encode(Float64Array.from({ length: slots }, (_, slot) => noise[slot % spacing] ?? 0));
+  using added = encode(Float64Array.from({ length: slots }, (_, slot) => base[slot % spacing] ?? 0));
   he.evaluator.addPlainInplace(sum, added);
-  const zeroDeviation = zeroSlotDeviation({ parameters: plan.parameters, rescale: true });
-  rerandomize(he, sum, { keys, floodDeviation: plan.floodDeviation, zeroDeviation });
+  coverLoneRecord(he, sum, { keys, floodDeviation: plan.floodDeviation, outputs: plan.outputs });
   return saveCompact(he, sum);
-}
-
-/** All slots of an output hold one value, so that noise that differs from slot to slot would be averaged away: it gets noise of its own. */
-function noisyBase(base: Float64Array, deviation: number): Float64Array {
-  const words = randomFillSync(new Int32Array(base.length));
-  return base.map((value, output) => value + ((words[output] ?? 0) / 2 ** 31) * Math.sqrt(3) * deviation);
 }
 
 function galoisKeys(keys: EvaluationKeySet): GaloisKeys {

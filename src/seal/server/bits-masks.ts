@@ -1,4 +1,5 @@
 import type { Plaintext } from 'node-seal';
+import { outputSpacing } from '../../core/plan/lone-result.ts';
 import type { ServerPlanOf } from '../../core/plan/plan.ts';
 import { rowsOf } from '../../core/plan/tensors.ts';
 import type { HeContext } from '../context.ts';
@@ -14,11 +15,6 @@ export interface BitsTensors {
   readonly constants: Float64Array;
   readonly factors: Float64Array;
   readonly base: Float64Array;
-}
-
-/** Slots from one output's copies to its next. */
-export function outputSpacing(outputs: number): number {
-  return 2 ** Math.ceil(Math.log2(outputs));
 }
 
 /** Encodes at a scale for the first level (all data primes) or the last one (one prime). */

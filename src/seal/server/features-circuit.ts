@@ -2,7 +2,6 @@ import type { CKKSEncoder, Ciphertext, Plaintext } from 'node-seal';
 import { AppError } from '../../core/error.ts';
 import { shareOfGiants } from '../../core/plan/features-layers.ts';
 import { scaleTrack } from '../../core/plan/features-levels.ts';
-import { zeroSlotDeviation } from '../../core/plan/levels.ts';
 import type { TensorRef } from '../../core/plan/network-plan.ts';
 import type { ServerPlanOf } from '../../core/plan/plan.ts';
 import { diagonalsOf, inputSlots, type SlotMap } from '../../core/plan/slot-layers.ts';
@@ -21,7 +20,7 @@ import {
   type Rotations,
 } from './diagonal-sums.ts';
 import type { EvaluationKeySet } from './evaluation-keys.ts';
-import { rerandomize } from './result-noise.ts';
+import { coverLoneRecord } from './result-noise.ts';
 
 type Plan = ServerPlanOf<'network-features'>;
 
@@ -71,8 +70,7 @@ export function featuresCircuit(he: HeContext, plan: Plan, tensor: (ref: TensorR
       callSeal('evaluate a network', () => {
         using sum = addUp(he, partials.flat(), first.product);
         using result = restOf(he, { layers, store, keys }, sum);
-        const zeroDeviation = zeroSlotDeviation({ parameters: plan.parameters, rescale: true });
-        rerandomize(he, result, { keys, floodDeviation: plan.floodDeviation, zeroDeviation });
+        coverLoneRecord(he, result, { keys, floodDeviation: plan.floodDeviation, outputs: plan.outputs });
         return [saveCompact(he, result)];
       }),
   };

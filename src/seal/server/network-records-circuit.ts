@@ -1,5 +1,4 @@
 import type { Ciphertext } from 'node-seal';
-import { zeroSlotDeviation } from '../../core/plan/levels.ts';
 import { unitTerms } from '../../core/plan/network-cost.ts';
 import type { NetworkLayerRef } from '../../core/plan/network-plan.ts';
 import {
@@ -18,7 +17,7 @@ import { integerCombination, type Term } from './bucket-sums.ts';
 import { encryptZero, evaluateWhole, shareName, type Share, type SplitCircuit } from './circuit.ts';
 import { constantAdder, type AddConstant } from './constant.ts';
 import type { EvaluationKeySet } from './evaluation-keys.ts';
-import { rerandomize } from './result-noise.ts';
+import { coverRecords } from './result-noise.ts';
 import { remembered } from './scalars.ts';
 
 type Plan = ServerPlanOf<'network-records'>;
@@ -67,11 +66,7 @@ export function networkRecordsCircuit(
         return Array.from({ length: plan.outputs }, (_, output) => {
           using result = units.sum(rest.length - 1, output) ?? zeroResult(he, plan, keys);
           addConstant(result, rest.at(-1)?.bias[output] ?? 0);
-          rerandomize(he, result, {
-            keys,
-            floodDeviation: plan.floodDeviation,
-            zeroDeviation: zeroSlotDeviation(plan),
-          });
+          coverRecords(he, result, { keys, floodDeviation: plan.floodDeviation });
           return saveCompact(he, result);
         });
       }),
