@@ -16,7 +16,7 @@ describe('floodFactors', () => {
       fc.property(sets, ({ polyModulusDegree, primes, bits, plainModulusBits }) => {
         const parameters = makeParameterSet({
           scheme: 'bgv',
-          polyModulusDegree: polyModulusDegree as 4096 | 8192 | 16384,
+          polyModulusDegree: polyModulusDegree,
           coeffModulusBits: [...new Array<number>(primes).fill(bits), 40],
           plainModulusBits,
         });
