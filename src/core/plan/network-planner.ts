@@ -10,7 +10,7 @@ import { flatLevels, networkMagnitudes, noiseDeviation, rescaledLevels, type Lev
 import { estimateRecords, recordsMemory } from './network-cost.ts';
 import { polynomialScores, scaleFirstLayer } from './network.ts';
 import { publicKeyAlone } from './plan.ts';
-import { poolUnits } from './pooling.ts';
+import { poolUnits } from './pooled-layers.ts';
 import { joined, someRows, writeLayer, type PreparedNetwork } from './prepared-network.ts';
 import { scaleFeatures } from './ranges.ts';
 import { roundNetwork, roundedScores, type RoundedLayer, type RoundedNetwork } from './rounding.ts';
