@@ -11,6 +11,7 @@ import type { Seal } from '../src/seal/library.ts';
 import { bitsCircuit } from '../src/seal/server/bits-circuit.ts';
 import type { SplitCircuit } from '../src/seal/server/circuit.ts';
 import { featuresCircuit } from '../src/seal/server/features-circuit.ts';
+import { inOneGo } from './in-one-go.ts';
 import { complexSlots, phaseReader } from './raw-phase.ts';
 
 /** Plans a small model of numbers for one record a query, its thresholds revealed. */
@@ -29,7 +30,7 @@ export function planLone(body: Body, calibration: Float64Array): PlannedDeployme
     task: { kind: 'regression', link: { kind: 'identity' } },
   } as const;
   const wanted = { modes: ['latency'], reveal: 'thresholds', maxError: 1e-3, minAgreement: 0 } as const;
-  return planModel({ model, calibration, rows: calibration.length / body.inputs, ...wanted });
+  return inOneGo(planModel({ model, calibration, rows: calibration.length / body.inputs, ...wanted }));
 }
 
 /** All that the raw phase of one record's result says, in units of scores. */

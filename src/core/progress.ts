@@ -14,3 +14,9 @@ export interface Running {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
 }
+
+/**
+ * A long computation in steps of a fraction of a second, for the largest models that can be planned. Between two it may say how far it is;
+ * whoever drives it lets others have their turn there, or leaves it unfinished.
+ */
+export type Steps<Outcome> = Generator<Progress | undefined, Outcome>;

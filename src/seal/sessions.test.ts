@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { inOneGo } from '../../test/in-one-go.ts';
 import { countHandles } from '../../test/live-handles.ts';
 import { sidesOf, through } from '../../test/sides.ts';
 import type { Model } from '../core/model/ir.ts';
@@ -60,15 +61,17 @@ function planned(model: Model, mode: 'latency' | 'throughput'): PlannedDeploymen
   const random = weylWords(9);
   const inputs = model.preprocessing.columns.length;
   const calibration = Float64Array.from({ length: 50 * inputs }, () => random() / 2 ** 31 - 1);
-  return planModel({
-    model,
-    calibration,
-    rows: 50,
-    modes: [mode],
-    reveal: 'nothing',
-    maxError: 1e-3,
-    minAgreement: 0.99,
-  });
+  return inOneGo(
+    planModel({
+      model,
+      calibration,
+      rows: 50,
+      modes: [mode],
+      reveal: 'nothing',
+      maxError: 1e-3,
+      minAgreement: 0.99,
+    }),
+  );
 }
 
 describe.each([

@@ -8,6 +8,7 @@ import { planModel, type PlannedDeployment } from '../core/plan/plan-model.ts';
 import { readCalibrated, readTruth, type Calibrated } from './calibrated.ts';
 import { packDeployment, type DeploymentArchives } from './deployment-archives.ts';
 import type { Environment, Running } from './environment.ts';
+import { inSteps } from './in-steps.ts';
 import { estimateInstances } from './instances.ts';
 import { provePlans, type Proof } from './prove.ts';
 import type { ReadModelOptions } from './read-model.ts';
@@ -45,7 +46,7 @@ export async function compileModel(
   const calibrated = await readCalibrated(options, { environment, running });
   running.onProgress({ stage: 'Planning' });
   const modes: readonly PlanMode[] = options.mode === 'auto' ? ['latency', 'throughput'] : [options.mode];
-  const planned = planModel({ ...options, ...calibrated, modes });
+  const planned = await inSteps(planModel({ ...options, ...calibrated, modes }), running);
   checkMemory(planned);
   const archives = packDeployment(planned);
   const truth = await readTruth(options.labels, calibrated, running);

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { inOneGo } from '../in-one-go.ts';
 import type { AffineChain } from '../../src/core/model/ir.ts';
 import { clearScores } from '../../src/core/model/score.ts';
 import { fromDense } from '../../src/core/model/sparse.ts';
@@ -36,22 +37,24 @@ function planned() {
   const ranges = plannedRanges(calibration, rows, inputs);
   const scores = clearScores(body, calibration, rows);
   const tensors = tensorWriter();
-  const [plan] = planNetwork({
-    body,
-    task: { kind: 'regression', link: { kind: 'identity' } },
-    features: [],
-    ranges,
-    calibration,
-    rows,
-    scores,
-    scoreScale: typicalScore(scores, rows),
-    modes: ['throughput'],
-    reveal: 'nothing',
-    maxError: 1e-3,
-    minAgreement: 0,
-    canaries: syntheticRows(64, ranges, 1),
-    tensors,
-  }).plans;
+  const [plan] = inOneGo(
+    planNetwork({
+      body,
+      task: { kind: 'regression', link: { kind: 'identity' } },
+      features: [],
+      ranges,
+      calibration,
+      rows,
+      scores,
+      scoreScale: typicalScore(scores, rows),
+      modes: ['throughput'],
+      reveal: 'nothing',
+      maxError: 1e-3,
+      minAgreement: 0,
+      canaries: syntheticRows(64, ranges, 1),
+      tensors,
+    }),
+  ).plans;
   if (plan?.client.circuit !== 'network-records' || plan.server.circuit !== 'network-records')
     throw new Error('no plan');
   return { client: plan.client, server: plan.server, ranges, tensors: tensors.all() };

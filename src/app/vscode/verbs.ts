@@ -5,7 +5,7 @@ import type { FromWorker, Question, ToWorker, WorkerStart } from './verb-protoco
 import type { VerbName, VerbOptions, VerbOutcome } from './verb-table.ts';
 
 /** How long a cancelled verb has to stop by itself, its temporary files removed, before its worker is ended. */
-const graceMs = 500;
+const graceMs = 400;
 
 /** These read or change small files and answer within moments: they share one worker. Each other call gets a worker of its own. */
 const quickVerbs: ReadonlySet<VerbName> = new Set<VerbName>([

@@ -1,3 +1,4 @@
+import type { Steps } from '../progress.ts';
 import {
   babyTurns,
   bitsBytes,
@@ -32,7 +33,7 @@ export interface LayoutSearch {
 interface Draft {
   readonly source: SourceShape;
   readonly work: LayoutWork;
-  readonly gain: () => Gain;
+  readonly gain: () => Steps<Gain>;
   readonly steps: BitsSteps;
   readonly isResultRescaled: boolean;
   readonly seconds: number;
@@ -60,11 +61,11 @@ const largestQueryBytes = 7e6;
 const draftsTried = 32;
 
 /** For each number of copies that the client may send the fastest way, at the smallest degree that serves; best first. */
-export function bitsCandidates(request: LayoutSearch): Candidate[] {
+export function* bitsCandidates(request: LayoutSearch): Steps<Candidate[]> {
   const candidates: Candidate[] = [];
   for (const degree of degrees) {
-    const drafts = draftsAt(request, degree);
-    candidates.push(...candidatesOf(request, degree, drafts));
+    const drafts = yield* draftsAt(request, degree);
+    candidates.push(...(yield* candidatesOf(request, degree, drafts)));
     const [best] = bestFirst(candidates);
     // Where noise leaves but slow ways, a larger ring may be faster.
     if (best !== undefined && costOf(best) <= 2 * (drafts[0]?.seconds ?? 0) + lineSeconds(best)) break;
@@ -73,45 +74,62 @@ export function bitsCandidates(request: LayoutSearch): Candidate[] {
 }
 
 /** For each number of copies the fastest draft for which there are moduli. @param drafts fastest first */
-function candidatesOf(request: LayoutSearch, degree: PolyModulusDegree, drafts: readonly Draft[]): Candidate[] {
-  return stepSizes.flatMap((copies) => {
+function* candidatesOf(request: LayoutSearch, degree: PolyModulusDegree, drafts: readonly Draft[]): Steps<Candidate[]> {
+  const candidates: Candidate[] = [];
+  for (const copies of stepSizes) {
     // Both chains are given their chance: what is faster by a prime may have no precise moduli at all.
-    return [false, true].flatMap((isResultRescaled) => {
+    for (const isResultRescaled of [false, true]) {
       const own = drafts.filter(
         (draft) => draft.steps.copies === copies && draft.isResultRescaled === isResultRescaled,
       );
       for (const draft of own.slice(0, draftsTried)) {
-        const candidate = candidateOf(request, degree, draft);
-        if (candidate !== undefined) return [candidate];
+        yield;
+        const candidate = yield* candidateOf(request, degree, draft);
+        if (candidate === undefined) continue;
+        candidates.push(candidate);
+        break;
       }
-      return [];
-    });
-  });
+    }
+  }
+  return candidates;
 }
 
 /** Every layout with all ways to split up its work, fastest first. */
-function draftsAt(request: LayoutSearch, degree: PolyModulusDegree): Draft[] {
+function* draftsAt(request: LayoutSearch, degree: PolyModulusDegree): Steps<Draft[]> {
   const { thermometer, outputs } = request;
   const { terms, rows, literals } = request.slotTerms;
   const places = bitPlaces(thermometer);
   const chains = outputs === 1 && literals > 1 ? [false, true] : [false];
   const drafts: Draft[] = [];
-  for (const stride of strides) {
+  const wanted = [...everyWindow()];
+  for (const [done, { stride, window }] of wanted.entries()) {
+    yield { stage: 'Planning', done, total: wanted.length, unit: 'layouts' };
     const source = sourceShape(thermometer.bits, degree / 2, stride);
-    for (const window of new Set(windowStrides.map((factor) => Math.ceil(stride * factor)))) {
-      const layout = window > widestWindow ? undefined : layTerms(terms, { source, window, places });
-      if (layout === undefined) continue;
-      const work = layoutWork(layout, { sources: source.ciphertexts, outputs });
-      let known: Gain | undefined;
-      const gain = () => (known ??= largestGain(layout.terms, rows));
-      for (const isResultRescaled of chains) {
-        const ring = { degree, primes: dataPrimes({ literals, outputs, isResultRescaled }) };
-        for (const steps of everySteps())
-          drafts.push({ source, work, gain, steps, isResultRescaled, seconds: bitsSeconds(work, steps, ring) });
-      }
+    const layout = yield* layTerms(terms, { source, window, places });
+    if (layout === undefined) continue;
+    const work = layoutWork(layout, { sources: source.ciphertexts, outputs });
+    const gain = once(() => largestGain(layout.terms, rows));
+    for (const isResultRescaled of chains) {
+      const ring = { degree, primes: dataPrimes({ literals, outputs, isResultRescaled }) };
+      for (const steps of everySteps())
+        drafts.push({ source, work, gain, steps, isResultRescaled, seconds: bitsSeconds(work, steps, ring) });
     }
   }
   return drafts.sort((a, b) => a.seconds - b.seconds);
+}
+
+/** Computed when it is first wanted. */
+function once<Outcome extends object>(compute: () => Steps<Outcome>): () => Steps<Outcome> {
+  let known: Outcome | undefined;
+  return function* () {
+    return (known ??= yield* compute());
+  };
+}
+
+function* everyWindow(): Generator<{ readonly stride: number; readonly window: number }> {
+  for (const stride of strides)
+    for (const window of new Set(windowStrides.map((factor) => Math.ceil(stride * factor))))
+      if (window <= widestWindow) yield { stride, window };
 }
 
 function* everySteps(): Generator<BitsSteps> {
@@ -120,7 +138,7 @@ function* everySteps(): Generator<BitsSteps> {
       for (const windowSteps of stepSizes) if (babySteps >= copies) yield { copies, babySteps, windowSteps };
 }
 
-function candidateOf(request: LayoutSearch, degree: PolyModulusDegree, draft: Draft): Candidate | undefined {
+function* candidateOf(request: LayoutSearch, degree: PolyModulusDegree, draft: Draft): Steps<Candidate | undefined> {
   const { work, steps, source } = draft;
   const { scoreBits, literals } = request.slotTerms;
   const groups = Math.max(1, work.layout.groups);
@@ -133,7 +151,7 @@ function candidateOf(request: LayoutSearch, degree: PolyModulusDegree, draft: Dr
     nodeTurns: nodeTurns(work, steps),
     isResultRescaled: draft.isResultRescaled,
     scoreBits,
-    gain: draft.gain(),
+    gain: yield* draft.gain(),
   };
   const levels = bitsLevels(needs, { degree, tolerance: request.tolerance });
   if (levels === undefined) return undefined;

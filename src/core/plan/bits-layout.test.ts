@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { inOneGo } from '../../../test/in-one-go.ts';
 import { clearLayoutScores } from '../../../test/clear-bits.ts';
 import { ensembleOf, seenTrees } from '../../../test/tree-ensembles.ts';
 import { ensembleArbitrary, rowsArbitrary } from '../../../test/tree-writers.ts';
@@ -27,10 +28,10 @@ describe('a layout of terms', () => {
       fc.property(drawn, ({ ensemble: source, rows, shape }) => {
         const ensemble = { ...ensembleOf(source, shape.spread), base: new Float64Array(source.outputs) };
         const { thermometer, trees } = seenTrees(ensemble);
-        const { terms, base } = pathTerms(trees, thermometer, source.outputs);
+        const { terms, base } = inOneGo(pathTerms(trees, thermometer, source.outputs));
         const slots = sourceShape(thermometer.bits, shape.slots, shape.stride);
         const places = bitPlaces(thermometer);
-        const layout = layTerms(terms, { source: slots, window: shape.strides * shape.stride, places });
+        const layout = inOneGo(layTerms(terms, { source: slots, window: shape.strides * shape.stride, places }));
         if (layout === undefined) return;
         laidOut += 1;
         several += Number(layout.groups > 1);
@@ -54,10 +55,10 @@ describe('a layout of terms', () => {
     fc.assert(
       fc.property(drawn, ({ ensemble: source, shape }) => {
         const { thermometer, trees } = seenTrees(ensembleOf(source, shape.spread));
-        const { terms } = pathTerms(trees, thermometer, source.outputs);
+        const { terms } = inOneGo(pathTerms(trees, thermometer, source.outputs));
         const window = shape.strides * shape.stride;
         const slots = sourceShape(thermometer.bits, shape.slots, shape.stride);
-        const layout = layTerms(terms, { source: slots, window, places: bitPlaces(thermometer) });
+        const layout = inOneGo(layTerms(terms, { source: slots, window, places: bitPlaces(thermometer) }));
         if (layout === undefined) return;
         expect(layout.reads.every(({ slot, shift }) => shift < window && slot + shift < shape.slots)).toBe(true);
         const distinct = (places: readonly { group: number; slot: number }[]) =>

@@ -1,3 +1,4 @@
+import type { Steps } from '../progress.ts';
 import type { Literal, Term } from './path-terms.ts';
 import { turnTo, type SourceShape } from './bits-source.ts';
 
@@ -64,11 +65,12 @@ interface Attempt {
 }
 
 /** @returns undefined where a term has more nodes than any window holds */
-export function layTerms(terms: readonly Term[], request: LayoutRequest): BitsLayout | undefined {
+export function* layTerms(terms: readonly Term[], request: LayoutRequest): Steps<BitsLayout | undefined> {
   const groups: Group[] = [emptyGroup(request.source.slots)];
   const wanted = countBits(terms);
   const laid: { readonly term: Term; readonly group: number; readonly attempt: Attempt }[] = [];
   for (const term of terms) {
+    yield;
     const search = { bits: bitsOf(term), wanted, request };
     let attempt = layTerm(groups.at(-1) ?? emptyGroup(0), search);
     if (attempt === undefined) {
@@ -79,7 +81,7 @@ export function layTerms(terms: readonly Term[], request: LayoutRequest): BitsLa
     laid.push({ term, group: groups.length - 1, attempt });
     for (const bit of search.bits) wanted.set(bit, (wanted.get(bit) ?? 0) - 1);
   }
-  return describe(laid, groups, request);
+  return yield* describe(laid, groups, request);
 }
 
 function emptyGroup(slots: number): Group {
@@ -178,17 +180,19 @@ function freeNode(
   return chosen;
 }
 
-function describe(
+function* describe(
   laid: readonly { readonly term: Term; readonly group: number; readonly attempt: Attempt }[],
   groups: readonly Group[],
   { source }: LayoutRequest,
-): BitsLayout {
+): Steps<BitsLayout> {
   const count = laid.reduce((most, { term }) => Math.max(most, term.literals.length), 0);
   const reads: BitsLayout['reads'][number][] = [];
   const constants: BitsLayout['constants'][number][] = [];
   const opened = new Set<string>();
   const factors = productFactors(count);
-  const terms = laid.map(({ term, group, attempt }) => {
+  const terms: LaidTerm[] = [];
+  for (const { term, group, attempt } of laid) {
+    yield;
     const { slot } = attempt;
     const literals = new Array<Literal | undefined>(count).fill(undefined);
     for (const { literal, shifts } of withShifts(term, attempt)) {
@@ -203,8 +207,8 @@ function describe(
       const value = literal?.constant ?? 1;
       if (value !== 0) constants.push({ group, literal: index, slot, value });
     }
-    return { group, slot, literals, factors: term.factors };
-  });
+    terms.push({ group, slot, literals, factors: term.factors });
+  }
   const nodes = groups.flatMap(({ nodes: places }, group) => nodesOf(places, group, source));
   return { groups: laid.length === 0 ? 0 : groups.length, literals: count, nodes, reads, constants, terms };
 }

@@ -1,3 +1,4 @@
+import type { Steps } from '../progress.ts';
 import { roundingDeviation } from './levels.ts';
 import { errorDeviation } from './linear.ts';
 import type { LaidTerm } from './bits-layout.ts';
@@ -42,9 +43,10 @@ export interface BitRows {
 }
 
 /** @returns the largest over records and outputs */
-export function largestGain(terms: readonly MultipliedTerm[], rows: BitRows): Gain {
+export function* largestGain(terms: readonly MultipliedTerm[], rows: BitRows): Steps<Gain> {
   const gains: { node: number; rounds: number[] }[] = [];
   for (let start = 0; start < rows.truth.length; start += rows.bits) {
+    yield;
     const record = rows.truth.subarray(start, start + rows.bits);
     const outputs: { node: number; rounds: number[] }[] = [];
     for (const term of terms) {

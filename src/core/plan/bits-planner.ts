@@ -1,6 +1,7 @@
 import { AppError } from '../error.ts';
 import type { TreeEnsemble } from '../model/ir.ts';
 import { treeScores } from '../model/trees/evaluate.ts';
+import type { Steps } from '../progress.ts';
 import { bitsCandidates, costOf, type Candidate } from './bits-candidates.ts';
 import type { BitsLayout } from './bits-layout.ts';
 import { productRounds } from './bits-levels.ts';
@@ -22,12 +23,12 @@ const mostTerms = 1 << 15;
  * Trees for one record: the layout, steps and copies with the least time on server and line together.
  * @throws {AppError} plan.impossible: too many literals in a path for any modulus, or too many trees for memory
  */
-export function planBits(request: BodyRequest<TreeEnsemble>, seen: SeenEnsemble): ModePlan {
+export function* planBits(request: BodyRequest<TreeEnsemble>, seen: SeenEnsemble): Steps<ModePlan> {
   const { thermometer, ensemble } = seen;
-  const raw = pathTerms(bitTrees(ensemble, thermometer), thermometer, ensemble.outputs);
+  const raw = yield* pathTerms(bitTrees(ensemble, thermometer), thermometer, ensemble.outputs);
   if (raw.terms.length > mostTerms) throw tooDeep(seen, raw.terms);
-  const terms = slotTerms(request, seen, raw);
-  const candidates = bitsCandidates({
+  const terms = yield* slotTerms(request, seen, raw);
+  const candidates = yield* bitsCandidates({
     slotTerms: terms,
     thermometer,
     outputs: request.body.outputs,

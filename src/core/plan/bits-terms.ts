@@ -1,4 +1,5 @@
 import type { TreeEnsemble } from '../model/ir.ts';
+import type { Steps } from '../progress.ts';
 import { largestGain, type BitRows } from './bits-noise.ts';
 import type { BodyRequest } from './body-planner.ts';
 import type { PathTerms, Term } from './path-terms.ts';
@@ -27,15 +28,15 @@ const mostValueBits = 6;
 const noiseRows = 16;
 
 /** @param raw the ensemble's terms. @returns them scaled for slots */
-export function slotTerms(
+export function* slotTerms(
   { body, calibration, rows }: Pick<BodyRequest<TreeEnsemble>, 'body' | 'calibration' | 'rows'>,
   { thermometer, ensemble }: SeenEnsemble,
   raw: PathTerms,
-): SlotTerms {
+): Steps<SlotTerms> {
   const followed = Math.min(noiseRows, rows);
   const truth = thermometerBits(thermometer, calibration.slice(0, followed * body.inputs), followed);
   const bitRows = { truth, bits: thermometer.bits };
-  const { terms, unit } = chooseUnit(raw.terms, bitRows);
+  const { terms, unit } = yield* chooseUnit(raw.terms, bitRows);
   const bound = largestScore(ensemble.trees, ensemble.base);
   return {
     terms,
@@ -56,16 +57,19 @@ export function mostLiterals(terms: readonly Term[]): number {
  * Literals that carry values are as noisy as the others, so that values should be large beside noise; but what they are divided by, scores
  * are too, and larger scores want a larger modulus. A bit of modulus is worth about a ninth of a bit of precision.
  */
-function chooseUnit(raw: readonly Term[], rows: BitRows): Pick<SlotTerms, 'terms' | 'unit'> {
+function* chooseUnit(raw: readonly Term[], rows: BitRows): Steps<Pick<SlotTerms, 'terms' | 'unit'>> {
   const largest = 2 ** Math.ceil(Math.log2(largestValue(raw) || 1));
-  const choices = Array.from({ length: mostValueBits + 1 }, (_, bits) => {
+  let best: (Pick<SlotTerms, 'terms' | 'unit'> & { readonly cost: number }) | undefined;
+  for (let bits = 0; bits <= mostValueBits; bits += 1) {
     const unit = largest / 2 ** bits;
     const terms = raw.map((term) => scaleTerm(term, unit));
-    const { node, rounds } = largestGain(terms, rows);
+    const { node, rounds } = yield* largestGain(terms, rows);
     const noise = unit * Math.sqrt(rounds.reduce((sum, gain) => sum + gain, node));
-    return { terms, unit, cost: Math.log2(noise) + bits / 9 };
-  });
-  return choices.reduce((best, choice) => (choice.cost < best.cost ? choice : best));
+    const cost = Math.log2(noise) + bits / 9;
+    if (best === undefined || cost < best.cost) best = { terms, unit, cost };
+  }
+  if (best === undefined) throw new RangeError('no unit was tried');
+  return best;
 }
 
 /** The largest number that carries a value: a weight or constant of a term's last literal, or a factor. */

@@ -1,5 +1,6 @@
 import type { PlanMode } from '../artifact/outcomes.ts';
 import { AppError } from '../error.ts';
+import type { Steps } from '../progress.ts';
 import type { CandidateReport, PlannedBody, PlannedMode, RefusedMode } from './body-planner.ts';
 
 /** A mode's plan with what was weighed for it. */
@@ -12,12 +13,15 @@ export interface ModePlan {
  * Plans every wanted mode. Where several are wanted, one that is impossible is left out.
  * @throws {AppError} plan.impossible where none has a plan: what the first one lacks
  */
-export function planEachMode(modes: readonly PlanMode[], planMode: (mode: PlanMode) => ModePlan): PlannedBody {
+export function* planEachMode(
+  modes: readonly PlanMode[],
+  planMode: (mode: PlanMode) => Steps<ModePlan>,
+): Steps<PlannedBody> {
   const planned: ModePlan[] = [];
   const refused: (RefusedMode & { readonly error: AppError })[] = [];
   for (const mode of modes) {
     try {
-      planned.push(planMode(mode));
+      planned.push(yield* planMode(mode));
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'plan.impossible') throw error;
       refused.push({ mode, reason: error.message, error });

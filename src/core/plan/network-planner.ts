@@ -1,6 +1,7 @@
 import type { PlanMode } from '../artifact/outcomes.ts';
 import { AppError } from '../error.ts';
 import type { AffineChain } from '../model/ir.ts';
+import type { Steps } from '../progress.ts';
 import { measureAgreement } from '../table/accuracy.ts';
 import { planEachMode } from './each-mode.ts';
 import { planFeatures } from './features-planner.ts';
@@ -24,9 +25,10 @@ const canariesPerBlock = 6;
 const share = 0.25;
 
 /** @throws {AppError} plan.impossible, plan.not-proven */
-export function planNetwork(request: BodyRequest<AffineChain>): PlannedBody {
+export function* planNetwork(request: BodyRequest<AffineChain>): Steps<PlannedBody> {
   const prepared = prepare(request);
-  return planEachMode(request.modes, (mode) => {
+  return yield* planEachMode(request.modes, function* (mode) {
+    yield;
     if (mode === 'latency') return planFeatures(request, prepared, mode);
     const plan = planRecords(request, prepared, mode);
     return { plan, candidates: [candidateOf(plan)] };

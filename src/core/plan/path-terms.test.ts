@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { inOneGo } from '../../../test/in-one-go.ts';
 import { ensembleOf, seenTrees } from '../../../test/tree-ensembles.ts';
 import { ensembleArbitrary, naiveScores, rowsArbitrary, type DrawnEnsemble } from '../../../test/tree-writers.ts';
 import { treeScores } from '../model/trees/evaluate.ts';
@@ -27,7 +28,7 @@ describe('a sum of products of literals', () => {
       fc.property(withRows, ([drawn, rows]) => {
         const ensemble = ensembleOf(drawn);
         const { thermometer, trees } = seenTrees(ensemble);
-        const terms = pathTerms(trees, thermometer, drawn.outputs);
+        const terms = inOneGo(pathTerms(trees, thermometer, drawn.outputs));
         for (const row of rows) {
           const bits = thermometerBits(thermometer, Float64Array.from(row), 1);
           const expected = naiveScores(drawn, row);
@@ -44,7 +45,7 @@ describe('a sum of products of literals', () => {
       fc.property(withRows, ([drawn, rows]) => {
         const ensemble = ensembleOf({ ...drawn, outputs: 3, base: [0, 0, 0] }, 'all outputs');
         const { thermometer, trees } = seenTrees(ensemble);
-        const terms = pathTerms(trees, thermometer, 3);
+        const terms = inOneGo(pathTerms(trees, thermometer, 3));
         for (const row of rows) {
           const features = Float64Array.from(row);
           const expected = treeScores(ensemble, features, 1);
@@ -63,7 +64,7 @@ describe('a sum of products of literals', () => {
       trees: [chain([-2, -1, 0, 1, 2], 0)],
     };
     const { thermometer, trees } = seenTrees(ensembleOf(drawn));
-    const { terms } = pathTerms(trees, thermometer, 1);
+    const { terms } = inOneGo(pathTerms(trees, thermometer, 1));
     expect(terms.every(({ literals }) => literals.length === 1)).toBe(true);
   });
 
@@ -77,7 +78,7 @@ describe('a sum of products of literals', () => {
     });
     const drawn = { features: 1, outputs: 1, base: [0], trees: [-1, 0, 1, -1, 0, 1].map(stump) };
     const { thermometer, trees } = seenTrees(ensembleOf(drawn));
-    expect(pathTerms(trees, thermometer, 1).terms).toHaveLength(1);
+    expect(inOneGo(pathTerms(trees, thermometer, 1)).terms).toHaveLength(1);
   });
 });
 

@@ -1,3 +1,4 @@
+import type { Steps } from '../progress.ts';
 import { missingBit, type Thermometer } from './thermometer.ts';
 import type { BitTree } from './tree-bits.ts';
 
@@ -55,13 +56,14 @@ interface SoleLeaf {
 }
 
 /** @param trees over the thermometer's bits. @returns terms in the order of the trees; exact but for the order of additions */
-export function pathTerms(trees: readonly BitTree[], thermometer: Thermometer, outputs: number): PathTerms {
+export function* pathTerms(trees: readonly BitTree[], thermometer: Thermometer, outputs: number): Steps<PathTerms> {
   const base = new Float64Array(outputs);
   const featureOf = featureOfBits(thermometer);
   const literalOf = (demand: Demand) => demandLiteral(demand, missingBit(thermometer, demand.feature));
   const sole: SoleLeaf[] = [];
   const terms: Term[] = [];
   for (const tree of trees) {
+    yield;
     for (const { path, values } of leavesOf(tree, featureOf, outputs)) {
       const [first] = values;
       if (path.length === 0) for (const { output, factor } of values) base[output] = (base[output] ?? 0) + factor;
@@ -70,7 +72,7 @@ export function pathTerms(trees: readonly BitTree[], thermometer: Thermometer, o
       else if (values.length > 1) addTerm(terms, { path, values }, literalOf);
     }
   }
-  mergeLeaves(sole, { terms, base, literalOf });
+  yield* mergeLeaves(sole, { terms, base, literalOf });
   return { terms, base };
 }
 
@@ -147,10 +149,11 @@ interface Target {
 }
 
 /** Adds leaves that share all but one demand into terms. Where they leave nothing to that demand, the shorter path is merged again. */
-function mergeLeaves(leaves: readonly SoleLeaf[], target: Target): void {
+function* mergeLeaves(leaves: readonly SoleLeaf[], target: Target): Steps<void> {
   for (let open = leaves.filter(({ path }) => path.every((demand) => target.literalOf(demand) !== undefined)); ;) {
     const shorter: SoleLeaf[] = [];
-    for (const group of groupLeaves(open)) {
+    for (const group of yield* groupLeaves(open)) {
+      yield;
       for (const literal of packLiterals(group, target)) {
         if (literal.weights.size > 0) addMerged(target, group, literal);
         else if (group.others.length > 0)
@@ -175,11 +178,15 @@ interface LeafGroup {
 }
 
 /** Each leaf goes where most leaves share all its demands but one. */
-function groupLeaves(leaves: readonly SoleLeaf[]): Iterable<LeafGroup> {
+function* groupLeaves(leaves: readonly SoleLeaf[]): Steps<Iterable<LeafGroup>> {
   const count = new Map<string, number>();
-  for (const leaf of leaves) for (const key of keysOf(leaf)) count.set(key, (count.get(key) ?? 0) + 1);
+  for (const leaf of leaves) {
+    yield;
+    for (const key of keysOf(leaf)) count.set(key, (count.get(key) ?? 0) + 1);
+  }
   const groups = new Map<string, LeafGroup>();
   for (const leaf of leaves) {
+    yield;
     const keys = keysOf(leaf);
     const best = keys.reduce((a, b) => ((count.get(b) ?? 0) > (count.get(a) ?? 0) ? b : a));
     const place = keys.indexOf(best);

@@ -2,6 +2,7 @@ import type { ClientDocument, ServerDocument } from '../artifact/deployment.ts';
 import type { PlanMode } from '../artifact/outcomes.ts';
 import type { Model } from '../model/ir.ts';
 import { clearScores } from '../model/score.ts';
+import type { Steps } from '../progress.ts';
 import { typicalScore } from '../table/accuracy.ts';
 import { planFeatureRanges, type PlannedRanges } from '../table/range.ts';
 import type { BodyRequest, CandidateReport, PlannedBody, PlannedMode, RefusedMode } from './body-planner.ts';
@@ -43,14 +44,14 @@ export interface PlannedDeployment {
 const canaryPool = 64;
 
 /** @throws {AppError} plan.impossible, plan.calibration, model.unsupported */
-export function planModel(request: PlanRequest): PlannedDeployment {
+export function* planModel(request: PlanRequest): Steps<PlannedDeployment> {
   const { model, calibration, rows } = request;
   const ranges = planFeatureRanges(calibration, rows, model.preprocessing);
   const scores = clearScores(model.body, calibration, rows);
   const scoreScale = typicalScore(scores, rows) || 1;
   const canaries = syntheticRows(canaryPool, ranges, 1);
   const tensors = tensorWriter();
-  const planned = planBody({
+  const planned = yield* planBody({
     ...request,
     ...model,
     features: model.preprocessing.features,
@@ -75,10 +76,10 @@ export function planModel(request: PlanRequest): PlannedDeployment {
   };
 }
 
-function planBody(request: BodyRequest): PlannedBody {
+function* planBody(request: BodyRequest): Steps<PlannedBody> {
   const { body } = request;
-  if (body.kind === 'tree-ensemble') return planTrees({ ...request, body });
-  if (body.layers.length > 1) return planNetwork({ ...request, body });
+  if (body.kind === 'tree-ensemble') return yield* planTrees({ ...request, body });
+  if (body.layers.length > 1) return yield* planNetwork({ ...request, body });
   return planLinear({ ...request, body });
 }
 

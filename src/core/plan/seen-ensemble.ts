@@ -1,6 +1,7 @@
 import { AppError } from '../error.ts';
 import type { TreeEnsemble } from '../model/ir.ts';
 import { treeScores } from '../model/trees/evaluate.ts';
+import type { Steps } from '../progress.ts';
 import { measureAgreement, rSquared } from '../table/accuracy.ts';
 import type { BodyRequest } from './body-planner.ts';
 import { blendedRows } from './ranges.ts';
@@ -20,8 +21,8 @@ export interface SeenEnsemble {
  * Through the model's own thresholds where they may be revealed, else through the coarsest grid that agrees.
  * @throws {AppError} plan.impossible: no grid agrees
  */
-export function seeEnsemble(request: BodyRequest<TreeEnsemble>): SeenEnsemble {
-  return request.reveal === 'thresholds' ? seeExactly(request) : seeByGrid(request);
+export function* seeEnsemble(request: BodyRequest<TreeEnsemble>): Steps<SeenEnsemble> {
+  return request.reveal === 'thresholds' ? seeExactly(request) : yield* seeByGrid(request);
 }
 
 function seeExactly(request: BodyRequest<TreeEnsemble>): SeenEnsemble {
@@ -31,7 +32,7 @@ function seeExactly(request: BodyRequest<TreeEnsemble>): SeenEnsemble {
 }
 
 /** The coarsest grid that keeps the agreement on the rows of the proof. */
-function seeByGrid(request: BodyRequest<TreeEnsemble>): SeenEnsemble {
+function* seeByGrid(request: BodyRequest<TreeEnsemble>): Steps<SeenEnsemble> {
   const { body, calibration, rows, ranges } = request;
   const exact = strictThresholds(body);
   const columns = sortColumns(calibration, rows, body);
@@ -42,6 +43,7 @@ function seeByGrid(request: BodyRequest<TreeEnsemble>): SeenEnsemble {
   const clear = treeScores(body, features, 2 * rows);
   let agreement = 0;
   for (let bits = 1; bits <= finestGrid; bits += 1) {
+    yield;
     const thermometer = openThermometer(specOf(request, { kind: 'grid', bits }), ranges);
     const ensemble = moveThresholds(exact, thermometer, columns);
     agreement = agreementOf(request, clear, treeScores(ensemble, features, 2 * rows));

@@ -1,5 +1,6 @@
 import type { TreeEnsemble } from '../model/ir.ts';
 import { treeScores } from '../model/trees/evaluate.ts';
+import type { Steps } from '../progress.ts';
 import { planBits } from './bits-planner.ts';
 import type { BodyRequest, PlannedBody, PlannedMode } from './body-planner.ts';
 import { planEachMode, type ModePlan } from './each-mode.ts';
@@ -21,11 +22,13 @@ const scalarsMost = 300;
  * Trees: the bits packing for latency, one slot a record for throughput. Where both are wanted, one that is impossible is left out.
  * @throws {AppError} plan.impossible: no wanted mode has a plan: too deep, too large, or no grid that agrees
  */
-export function planTrees(request: BodyRequest<TreeEnsemble>): PlannedBody {
-  const seen = seeEnsemble(request);
-  return planEachMode(request.modes, (mode) =>
-    mode === 'latency' ? planBits(request, seen) : planThroughput(request, seen),
-  );
+export function* planTrees(request: BodyRequest<TreeEnsemble>): Steps<PlannedBody> {
+  const seen = yield* seeEnsemble(request);
+  return yield* planEachMode(request.modes, function* (mode) {
+    if (mode === 'latency') return yield* planBits(request, seen);
+    yield;
+    return planThroughput(request, seen);
+  });
 }
 
 function planThroughput(request: BodyRequest<TreeEnsemble>, seen: SeenEnsemble): ModePlan {

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { inOneGo } from '../../../test/in-one-go.ts';
 import { countHandles } from '../../../test/live-handles.ts';
 import { sidesOf, through, type Sessions } from '../../../test/sides.ts';
 import { ensembleOf, type LeafSpread } from '../../../test/tree-ensembles.ts';
@@ -81,7 +82,7 @@ function planned(shape: Shape, reveal: 'nothing' | 'thresholds', wanted: Partial
   const model = modelOf(shape, random);
   const calibration = drawRows(random, shape.features);
   const request = { model, calibration, rows, modes: ['latency'], reveal, maxError: 1e-3, minAgreement: 0 } as const;
-  return { plan: planModel({ ...request, ...wanted }), calibration, inputs: shape.features };
+  return { plan: inOneGo(planModel({ ...request, ...wanted })), calibration, inputs: shape.features };
 }
 
 function open(plan: PlannedDeployment): {

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { inOneGo } from '../../../test/in-one-go.ts';
 import { countHandles } from '../../../test/live-handles.ts';
 import { sidesOf, through, type Sessions } from '../../../test/sides.ts';
 import type { Activation, AffineChain, Model } from '../../core/model/ir.ts';
@@ -50,7 +51,7 @@ function network(widths: readonly number[], activation: Activation): Model {
 function planned(widths: readonly number[], activation: Activation): PlannedDeployment {
   const model = network(widths, activation);
   const wanted = { modes: ['latency'], reveal: 'nothing', maxError: 1e-3, minAgreement: 0 } as const;
-  return planModel({ model, calibration, rows, ...wanted });
+  return inOneGo(planModel({ model, calibration, rows, ...wanted }));
 }
 
 function open(plan: PlannedDeployment): {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { inOneGo } from '../../../test/in-one-go.ts';
 import { keySection } from '../../core/artifact/key-sections.ts';
 import type { Activation, AffineChain } from '../../core/model/ir.ts';
 import { fromDense } from '../../core/model/sparse.ts';
@@ -46,22 +47,24 @@ function planned(widths: readonly number[], activation: Activation, window = 1) 
   const scores = clearScores(body, calibration, rows);
   const tensors = tensorWriter();
   const canaries = syntheticRows(64, ranges, 1);
-  const plan = planNetwork({
-    body,
-    task: { kind: 'regression', link: { kind: 'identity' } },
-    features: [],
-    ranges,
-    calibration,
-    rows,
-    scores,
-    scoreScale: typicalScore(scores, rows),
-    modes: ['throughput'],
-    reveal: 'nothing',
-    maxError: 1e-3,
-    minAgreement: 0,
-    canaries,
-    tensors,
-  }).plans[0];
+  const plan = inOneGo(
+    planNetwork({
+      body,
+      task: { kind: 'regression', link: { kind: 'identity' } },
+      features: [],
+      ranges,
+      calibration,
+      rows,
+      scores,
+      scoreScale: typicalScore(scores, rows),
+      modes: ['throughput'],
+      reveal: 'nothing',
+      maxError: 1e-3,
+      minAgreement: 0,
+      canaries,
+      tensors,
+    }),
+  ).plans[0];
   if (plan?.client.circuit !== 'network-records' || plan.server.circuit !== 'network-records')
     throw new Error('no plan');
   return {
