@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { decodeHeader } from '../core/artifact/container.ts';
 import type { ClientDeployment, ServerDeployment } from '../core/artifact/deployment.ts';
 import { readArtifact } from '../core/artifact/headers.ts';
@@ -11,8 +11,9 @@ import { describeExport } from '../io/key-export.ts';
 import { readClientArchive, readServerArchive } from './deployment-archives.ts';
 import type { Environment, Running } from './environment.ts';
 import { readWhole } from './evaluate.ts';
-import { findDeployment } from './find-deployment.ts';
+import { findDeployment, type FoundDeployment } from './find-deployment.ts';
 import { keySetOutcome } from './keys.ts';
+import { readReport } from './report-file.ts';
 import { storeAround } from './stores.ts';
 import { revealsOf } from './reveals.ts';
 
@@ -31,8 +32,7 @@ export async function inspectArtifact(
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile() === true) return await inspectBytes(path, await readWhole(path, running.signal));
   if (found?.isDirectory() === true) return await inspectFolder(path, environment, running);
-  const { client } = await findDeployment({ deployment: target }, environment, running);
-  return clientFacts(client);
+  return await deploymentFacts(await findDeployment({ deployment: target }, environment, running), running);
 }
 
 async function readUri(uri: string, environment: Environment, running: Running): Promise<Uint8Array> {
@@ -45,15 +45,15 @@ async function readUri(uri: string, environment: Environment, running: Running):
 }
 
 async function inspectFolder(path: string, environment: Environment, running: Running): Promise<InspectOutcome> {
-  const { client, folder } = await findDeployment({ deployment: path }, environment, running);
-  const report = await readJson(join(folder ?? path, 'report.json'), running);
-  return { ...clientFacts(client), kind: 'deployment', path, ...(report === undefined ? {} : { report }) };
+  return {
+    ...(await deploymentFacts(await findDeployment({ deployment: path }, environment, running), running)),
+    path,
+  };
 }
 
-async function readJson(file: string, running: Running): Promise<unknown> {
-  const bytes = await readWhole(file, running.signal).catch(() => undefined);
-  running.signal.throwIfAborted();
-  return bytes === undefined ? undefined : parseJson(bytes);
+async function deploymentFacts(found: FoundDeployment, running: Running): Promise<InspectOutcome> {
+  const report = await readReport(found, running);
+  return { ...clientFacts(found.client), kind: 'deployment', ...(report === undefined ? {} : { report }) };
 }
 
 async function inspectBytes(file: string, bytes: Uint8Array): Promise<InspectOutcome> {

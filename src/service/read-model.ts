@@ -13,7 +13,8 @@ export interface ReadModelOptions {
   readonly openPickle?: { readonly python?: string | undefined } | undefined;
 }
 
-const startBytes = 64;
+/** Of a file, enough to tell a pickle. */
+export const startBytes = 64;
 
 /** @throws {AppError} model.*, io.*; of a pickle as {@link convertPickle} */
 export async function readModel(

@@ -94,7 +94,8 @@ describe('a deployment in S3', () => {
 
   it('is reached as the profile whose store holds it where none is named', async () => {
     const found = await inspectArtifact({ target: uri }, elsewhere, running);
-    expect(found).toMatchObject({ kind: 'client.zip', deployment: uri.slice(-64) });
+    expect(found).toMatchObject({ kind: 'deployment', deployment: uri.slice(-64) });
+    expect(found['report']).toMatchObject({ model: { file: 'logistic.onnx' } });
     const archive = await inspectArtifact({ target: `${uri}/server/server.zip` }, elsewhere, running);
     expect(archive.kind).toBe('server.zip');
     const keys = await createKeySet({ deployment: uri, name: 'for-market' }, elsewhere, running);

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { below, blockShapes, drawBlock, isCanaryQuery, querySizes, type Slot } from './canaries.ts';
+import { below, blockShapes, drawBlock, isCanaryQuery, likelyQueries, querySizes, type Slot } from './canaries.ts';
 import { weylWords } from './ranges.ts';
 
 const random = (): number => randomInt(2 ** 32);
@@ -75,6 +75,18 @@ describe('the queries of a job in which each is one record', () => {
     const later = Array.from({ length: 20_000 }, (_, index) => canaries(7)(index + 2)).filter(Boolean).length;
     // 1,250 expected, deviation 34: six of them.
     expect(Math.abs(later - 1250)).toBeLessThan(205);
+  });
+
+  it('are about as many as is foretold', () => {
+    for (const records of [1, 2, 100]) {
+      const jobs = 500;
+      const counts = Array.from({ length: jobs }, (_, job) => [
+        ...querySizes(records, { capacity: 1, isCanary: canaries(job) }),
+      ]);
+      const mean = counts.reduce((sum, sizes) => sum + sizes.length, 0) / jobs;
+      // A job of 100 has 6.6 later canaries, deviation 2.7: of 500 jobs' mean six deviations, and the rounding.
+      expect(Math.abs(mean - likelyQueries(records))).toBeLessThan(0.72 + 0.5);
+    }
   });
 
   it('take as much as fits where canaries lie beside the records', () => {

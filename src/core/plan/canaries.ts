@@ -37,6 +37,11 @@ export function* querySizes(
   }
 }
 
+/** How many queries a job of so many records most likely has, where each holds one record or is a canary ({@link isCanaryQuery}). */
+export function likelyQueries(records: number): number {
+  return records + 1 + Math.round((records - 1) / (canaryQueryEvery - 1));
+}
+
 /** Uniform 32-bit numbers. */
 export type RandomWords = () => number;
 

@@ -10,11 +10,12 @@ function predictedSeconds(plan: ClientPlan, records: number, overLine: boolean):
   const blocks = Math.ceil(records / blockCapacity(plan));
   const line = estimate.queryBytes * secondsPerByte.sent + estimate.resultBytes * secondsPerByte.received;
   const travelling = overLine ? blocks * line : 0;
-  return (
-    (blocks * estimate.blockSeconds) / speedup(plan, blocks) +
-    travelling +
-    Math.ceil(records / queryCapacity(plan)) * querySeconds
-  );
+  return computingSeconds(plan, blocks) + travelling + Math.ceil(records / queryCapacity(plan)) * querySeconds;
+}
+
+/** Predicted seconds to encrypt, evaluate and decrypt so many blocks on two threads. */
+export function computingSeconds(plan: ClientPlan, blocks: number): number {
+  return (blocks * plan.estimate.blockSeconds) / speedup(plan, blocks);
 }
 
 /** Where threads always share a block, the estimate counts on two of them already. */
