@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { storeKeys } from '../core/artifact/layout.ts';
 import { reportDocument, type ReportDocument } from '../core/artifact/report.ts';
-import type { Running } from './environment.ts';
+import { AppError } from '../core/error.ts';
+import type { Environment, Running } from './environment.ts';
 import { readWhole } from './evaluate.ts';
-import type { FoundDeployment } from './find-deployment.ts';
+import { findDeployment, type DeploymentReference, type FoundDeployment } from './find-deployment.ts';
 
 const maxReportBytes = 16 << 20;
 
@@ -24,6 +25,19 @@ export async function readReport(found: FoundDeployment, { signal }: Running): P
     if (report?.deployment === client.id) return report;
   }
   return undefined;
+}
+
+/** What was measured of a deployment when it was compiled. @throws {AppError} artifact.not-found where only client.zip is at hand */
+export async function readDeploymentReport(
+  options: DeploymentReference,
+  environment: Environment,
+  running: Running,
+): Promise<ReportDocument> {
+  const report = await readReport(await findDeployment(options, environment, running), running);
+  if (report !== undefined) return report;
+  throw new AppError('artifact.not-found', 'There is no report with this deployment.', {
+    hint: 'It lies with server.zip: ask whoever compiled the model for it.',
+  });
 }
 
 function parseReport(bytes: Uint8Array): ReportDocument | undefined {

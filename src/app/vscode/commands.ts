@@ -6,6 +6,7 @@ import type {
   KeySetOutcome,
   RunOutcome,
 } from '../../core/artifact/outcomes.ts';
+import type { ReportDocument } from '../../core/artifact/report.ts';
 import { AppError } from '../../core/error.ts';
 import { copyId, copyUri, inspectArtifact, publishDeployment } from './artifacts.ts';
 import { compileModel, type CompileRequest } from './compile.ts';
@@ -22,6 +23,7 @@ import {
   type KeyRequest,
 } from './key-sets.ts';
 import { addProfile, removeProfile, type ProfileRequest } from './profiles.ts';
+import { openReport, type ReportRequest } from './report.ts';
 import { openResult, type ResultRequest } from './result.ts';
 import { resumeJob, type ResumeRequest } from './resume.ts';
 import { runInference, type RunRequest } from './run.ts';
@@ -35,6 +37,7 @@ export interface CommandMap {
   'sealpoint.run': (target?: vscode.Uri | RunRequest | Node) => Promise<RunOutcome | undefined>;
   'sealpoint.resume': (target?: ResumeRequest | Node) => Promise<RunOutcome | undefined>;
   'sealpoint.openResult': (target?: ResultRequest | Node) => Promise<RunOutcome | undefined>;
+  'sealpoint.openReport': (target?: ReportRequest | Node) => Promise<ReportDocument | undefined>;
   'sealpoint.showLog': () => Promise<void>;
   'sealpoint.inspect': (target?: vscode.Uri | Node) => Promise<InspectOutcome | undefined>;
   'sealpoint.refresh': () => Promise<void>;
@@ -59,6 +62,7 @@ export const commands: CommandTable = {
   'sealpoint.run': (context) => (target) => runInference(context, target),
   'sealpoint.resume': (context) => (target) => resumeJob(context, target),
   'sealpoint.openResult': (context) => (target) => openResult(context, target),
+  'sealpoint.openReport': (context) => (target) => openReport(context, target),
   'sealpoint.showLog': (context) => () => at(context.log.show),
   'sealpoint.inspect': (context) => (target) => inspectArtifact(context, target),
   'sealpoint.refresh': (context) => () => at(context.trees.refresh),

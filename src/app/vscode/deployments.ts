@@ -1,37 +1,34 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as vscode from 'vscode';
-import type { PlanOutcome } from '../../core/artifact/outcomes.ts';
+import type { InspectOutcome } from '../../core/artifact/outcomes.ts';
+import type { ReportDocument } from '../../core/artifact/report.ts';
 import type { Context } from './context.ts';
 import { exists, pickFolder, separator } from './pick.ts';
-import { shortId } from './words.ts';
+import { baseName, shortId } from './words.ts';
 
-/** A deployment as commands handle it: where it is, what it is, which plans its compilation proved. */
+/** A deployment as commands handle it: where it is, what it is. */
 export interface Deployment {
   /** A folder, the path of a client.zip, or a store URI. */
   readonly target: string;
   readonly id: string;
-  readonly plans: readonly PlanOutcome[];
+  /** What people know it by: its folder's name; in a store, where that is its id, the file that it was made of. */
+  readonly name: string;
 }
 
 /** What a target holds, as `inspect` tells it. */
 export async function describeDeployment(context: Context, target: string): Promise<Deployment> {
   const place = target.startsWith('file://') ? fileURLToPath(target) : target;
-  const found: Record<string, unknown> = await context.verbs.call('inspectArtifact', { target: place });
-  const id = found['deployment'];
-  const plans = await measuredPlans(context, place, found['report']);
-  return { target: place, id: typeof id === 'string' ? id : '', plans };
+  const found = await context.verbs.call('inspectArtifact', { target: place });
+  const id = typeof found['deployment'] === 'string' ? found['deployment'] : '';
+  const folder = baseName(place);
+  const stem = folder === id ? (modelFile(found) ?? shortId(id)) : folder;
+  return { target: place, id, name: stem.replace(/\.(?:sealpoint|zip)$/u, '') };
 }
 
-/** The plans of report.json, which lies beside client.zip or, in a store, with the server's part; none where there is only client.zip. */
-async function measuredPlans(context: Context, place: string, report: unknown): Promise<readonly PlanOutcome[]> {
-  const besideServer = path.join(place, 'server', 'report.json');
-  let found = report;
-  if (found === undefined && path.isAbsolute(place) && (await exists(besideServer))) {
-    found = (await context.verbs.call('inspectArtifact', { target: besideServer }))['document'];
-  }
-  const plans = typeof found === 'object' && found !== null && 'plans' in found ? found.plans : [];
-  return Array.isArray(plans) ? (plans as readonly PlanOutcome[]) : [];
+/** From the report, where there is one. */
+function modelFile(found: InspectOutcome): string | undefined {
+  return (found['report'] as ReportDocument | undefined)?.model.file;
 }
 
 /** The only deployment known here, else the one that a person picks from the folders known, the workspace and the stores. */
@@ -40,7 +37,7 @@ export async function pickDeployment(context: Context, title: string): Promise<D
   const [only] = known;
   if (known.length === 1 && only !== undefined) return only;
   const items = known.map((deployment) => ({
-    label: path.basename(deployment.target),
+    label: deployment.name,
     description: shortId(deployment.id),
     detail: deployment.target,
     deployment,

@@ -4,11 +4,13 @@ import type { FilesOutcome } from '../../core/artifact/outcomes.ts';
 import type { Context } from './context.ts';
 import { describeDeployment, pickDeployment } from './deployments.ts';
 import { pickKeySet } from './key-sets.ts';
-import { freePath, pickNew } from './pick.ts';
+import { freePath } from './pick.ts';
 import { withProgress } from './progress.ts';
+import { reviewJob } from './review.ts';
 import { pickData, requestOf, type RunRequest } from './run.ts';
 import { settingsFor } from './settings.ts';
 import type { Node } from './tree-model.ts';
+import type { VerbOptions } from './verb-table.ts';
 import { bytesText, plural } from './words.ts';
 
 /** Writes a data file's encrypted queries into a folder, for whoever carries them to the endpoint. */
@@ -26,9 +28,10 @@ export async function encryptFile(
   if (deployment === undefined) return undefined;
   const key = given.key ?? (await pickKeySet(context, deployment))?.key;
   if (key === undefined) return undefined;
-  const output = given.output ?? (await pickQueriesFolder(data));
+  const job = { data, deployment: deployment.target, key, clip: settingsFor(vscode.Uri.file(data)).clip };
+  const output = given.output ?? (await reviewEncryption(context, job));
   if (output === undefined) return undefined;
-  const options = { data, deployment: deployment.target, key, output, clip: settingsFor(vscode.Uri.file(data)).clip };
+  const options = { ...job, output };
   const title = vscode.l10n.t('Encrypting {0}', path.basename(data));
   const outcome = await withProgress(title, (running) => context.verbs.call('encryptData', options, running));
   context.log.info(
@@ -38,13 +41,16 @@ export async function encryptFile(
   return outcome;
 }
 
-async function pickQueriesFolder(data: string): Promise<string | undefined> {
-  const { dir, name } = path.parse(data);
-  return await pickNew(
-    vscode.l10n.t('Folder for the encrypted queries'),
-    vscode.l10n.t('Encrypt'),
-    await freePath(dir, `${name}.queries`, ''),
-  );
+async function reviewEncryption(context: Context, job: VerbOptions<'previewJob'>): Promise<string | undefined> {
+  const { dir, name } = path.parse(job.data);
+  return await reviewJob(context, job, {
+    title: vscode.l10n.t('Encrypt {0}', path.basename(job.data)),
+    icon: 'lock',
+    go: vscode.l10n.t('Encrypt'),
+    goElsewhere: vscode.l10n.t('Encrypt and save as…'),
+    dialog: vscode.l10n.t('Folder for the encrypted queries'),
+    proposed: await freePath(dir, `${name}.queries`, ''),
+  });
 }
 
 async function offerFolder(outcome: FilesOutcome, folder: string): Promise<void> {

@@ -25,7 +25,7 @@ export function activate(extension: vscode.ExtensionContext): Api {
   const verbs = startVerbs(extension, log.info);
   const memory = mementoMemory(extension.globalState);
   const trees = openTrees(verbs, log);
-  const summaries = openSummaries(memory);
+  const summaries = openSummaries(memory, verbs);
   const context: Context = { verbs, log, memory, trees, summaries };
   const stopVerbs = {
     dispose: () => {

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { toAppError, type AppError } from '../../core/error.ts';
 import type { Log } from './log.ts';
+import { RefusedPlan } from './refused-plan.ts';
 import { StoppedJob } from './stopped-job.ts';
 import { errorText } from './words.ts';
 
@@ -19,22 +20,36 @@ export function showFailure(command: string, error: unknown, log: Log): void {
   void offerWaysOut(known, log);
 }
 
+interface WayOut {
+  readonly label: string;
+  readonly go: () => unknown;
+}
+
 async function offerWaysOut(error: AppError, log: Log): Promise<void> {
-  const open = vscode.l10n.t('Open');
-  const showLog = vscode.l10n.t('Show Log');
+  const showLog = { label: vscode.l10n.t('Show Log'), go: log.show };
+  const ways: readonly WayOut[] = [...waysOn(error), ...waysToPlace(error), showLog];
+  const chosen = await vscode.window.showErrorMessage(errorText(error), ...ways.map(({ label }) => label));
+  await ways.find(({ label }) => label === chosen)?.go();
+}
+
+/** What a person may try next. */
+function waysOn(error: AppError): readonly WayOut[] {
+  if (error instanceof StoppedJob) {
+    const resume = { job: error.job };
+    return [{ label: vscode.l10n.t('Resume'), go: () => vscode.commands.executeCommand('sealpoint.resume', resume) }];
+  }
+  if (!(error instanceof RefusedPlan)) return [];
+  const again = { ...error.answers, askTolerances: true };
+  return [
+    { label: vscode.l10n.t('Choose Again…'), go: () => vscode.commands.executeCommand('sealpoint.compile', again) },
+  ];
+}
+
+function waysToPlace(error: AppError): readonly WayOut[] {
   const place = placeInEditor(error);
-  const resume = vscode.l10n.t('Resume');
-  const chosen = await vscode.window.showErrorMessage(
-    errorText(error),
-    ...(error instanceof StoppedJob ? [resume] : []),
-    ...(place === undefined ? [] : [open]),
-    showLog,
-  );
-  if (chosen === resume && error instanceof StoppedJob)
-    await vscode.commands.executeCommand('sealpoint.resume', { job: error.job });
-  if (chosen === showLog) log.show();
-  if (chosen === open && place !== undefined)
-    await vscode.window.showTextDocument(place.file, { selection: place.line });
+  if (place === undefined) return [];
+  const selection = { selection: place.line };
+  return [{ label: vscode.l10n.t('Open'), go: () => vscode.window.showTextDocument(place.file, selection) }];
 }
 
 function placeInEditor(error: AppError): { readonly file: vscode.Uri; readonly line: vscode.Range } | undefined {

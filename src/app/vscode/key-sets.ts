@@ -174,7 +174,7 @@ async function askName(proposed: string): Promise<string | undefined> {
 async function proposedName(context: Context, deployment: Deployment): Promise<string> {
   const { keys } = await context.verbs.call('listKeySets', {});
   const taken = new Set(keys.map(({ name }) => name));
-  const stem = path.basename(deployment.target).replace(/\.(sealpoint|zip)$/u, '') || shortId(deployment.id);
+  const stem = deployment.name.replace(/\.[^.]+$/u, '') || shortId(deployment.id);
   for (let n = 1; ; n++) {
     const name = n === 1 ? stem : `${stem}-${String(n)}`;
     if (!taken.has(name)) return name;

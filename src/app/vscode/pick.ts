@@ -1,6 +1,7 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { AppError } from '../../core/error.ts';
+import { readStart } from '../../io/model-file.ts';
 
 /** Pickers. Each gives undefined where the person closed it: the command then ends without a word. */
 
@@ -9,13 +10,18 @@ export const modelExtensions = ['onnx', 'ubj', 'pkl', 'joblib', 'json', 'txt'] a
 
 export interface FileKind {
   readonly title: string;
+  readonly placeHolder?: string;
   readonly extensions: readonly string[];
   /** Which files of the workspace are offered; the others are reached by Browse. */
   readonly offered: readonly string[];
-  readonly none?: string;
+  /** Of these extensions only files that begin as a file of this kind does. */
+  readonly offeredByStart?: { readonly extensions: readonly string[]; readonly start: RegExp };
+  /** The lower the earlier in the list; by default the file in front comes first. */
+  readonly rank?: (file: vscode.Uri) => number;
 }
 
 const mostFiles = 200;
+const startBytes = 64;
 /** What nobody means: dependencies, and predictions made from other files. */
 const leftOut = '{**/node_modules/**,**/.*/**,**/*.predictions*.*}';
 
@@ -29,19 +35,37 @@ export function localPath(uri: vscode.Uri): string {
 
 /** Offers the workspace's files of a kind, the one in front first, and Browse for all others. */
 export async function pickFile(kind: FileKind): Promise<string | undefined> {
-  const found = await vscode.workspace.findFiles(`**/*.{${kind.offered.join(',')}}`, leftOut, mostFiles);
   const front = vscode.window.activeTextEditor?.document.uri.toString();
-  const rank = (uri: vscode.Uri): number => (uri.toString() === front ? 0 : 1);
-  const files = found.toSorted((a, b) => rank(a) - rank(b) || a.path.localeCompare(b.path));
+  const rank = kind.rank ?? ((uri: vscode.Uri): number => (uri.toString() === front ? 0 : 1));
+  const files = (await offeredFiles(kind)).toSorted((a, b) => rank(a) - rank(b) || a.path.localeCompare(b.path));
   if (files.length === 0) return await browse(kind);
   const items = files.map((uri) => ({ label: path.posix.basename(uri.path), description: folderOf(uri), uri }));
   const other = { label: vscode.l10n.t('Browse…'), description: '', uri: undefined, alwaysShow: true };
   const chosen = await vscode.window.showQuickPick([...items, separator, other], {
     title: kind.title,
     matchOnDescription: true,
+    ...(kind.placeHolder === undefined ? {} : { placeHolder: kind.placeHolder }),
   });
   if (chosen === undefined) return undefined;
   return 'uri' in chosen && chosen.uri !== undefined ? localPath(chosen.uri) : await browse(kind);
+}
+
+async function offeredFiles({ offered, offeredByStart }: FileKind): Promise<readonly vscode.Uri[]> {
+  const found = await findFiles(offered);
+  if (offeredByStart === undefined) return found;
+  const candidates = await findFiles(offeredByStart.extensions);
+  const begins = await Promise.all(candidates.map(async (uri) => offeredByStart.start.test(await startOf(uri))));
+  return [...found, ...candidates.filter((_, index) => begins[index])];
+}
+
+async function findFiles(extensions: readonly string[]): Promise<readonly vscode.Uri[]> {
+  return await vscode.workspace.findFiles(`**/*.{${extensions.join(',')}}`, leftOut, mostFiles);
+}
+
+async function startOf(uri: vscode.Uri): Promise<string> {
+  if (uri.scheme !== 'file') return '';
+  const bytes = await readStart(uri.fsPath, startBytes).catch(() => new Uint8Array(0));
+  return new TextDecoder('latin1').decode(bytes);
 }
 
 export const separator = { label: '', kind: vscode.QuickPickItemKind.Separator } as const;
@@ -75,12 +99,18 @@ export async function pickNew(title: string, saveLabel: string, proposed: string
 
 export interface Choice<T> {
   readonly label: string;
+  readonly description?: string;
   readonly detail: string;
   readonly value: T;
 }
 
-export async function pickOne<T>(title: string, choices: readonly Choice<T>[]): Promise<T | undefined> {
-  return (await vscode.window.showQuickPick(choices, { title, matchOnDetail: true }))?.value;
+export async function pickOne<T>(
+  title: string,
+  choices: readonly Choice<T>[],
+  placeHolder?: string,
+): Promise<T | undefined> {
+  const options = { title, matchOnDetail: true, ...(placeHolder === undefined ? {} : { placeHolder }) };
+  return (await vscode.window.showQuickPick(choices, options))?.value;
 }
 
 /** `folder/name`, or `folder/name-2`, … where that is taken. */

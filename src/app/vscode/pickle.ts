@@ -3,18 +3,14 @@ import * as vscode from 'vscode';
 import { AppError } from '../../core/error.ts';
 import { pythonSetting } from './settings.ts';
 
-const pickled = /\.(?:pkl|pickle|joblib)$/iu;
-
 /**
- * What compile may do with a file. A pickle, told by its name, is opened only after asking and in a trusted workspace; whatever else turns
- * out to be one is refused with what to type.
+ * What compile may do with a pickle: open it only after asking, and in a trusted workspace.
  * @returns undefined where the answer was no
  * @throws {AppError} usage.arguments for a pickle in an untrusted workspace
  */
-export async function consentFor(
+export async function consentToOpen(
   model: string,
-): Promise<{ readonly openPickle: { readonly python: string | undefined } | undefined } | undefined> {
-  if (!pickled.test(model)) return { openPickle: undefined };
+): Promise<{ readonly openPickle: { readonly python: string | undefined } } | undefined> {
   const name = path.basename(model);
   if (!vscode.workspace.isTrusted) {
     throw new AppError('usage.arguments', `${name} is a Python pickle, which runs its code when it is opened.`, {

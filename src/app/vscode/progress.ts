@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { Progress, Running } from '../../core/progress.ts';
 
@@ -13,6 +14,33 @@ export async function withProgress<T>(title: string, work: (running: Running) =>
         report.report({ message: describeProgress(step) });
       },
     });
+  });
+}
+
+/** Long enough that quick work is done without a word. */
+const lateMs = 700;
+
+/** As {@link withProgress}, for what is quick unless files are large: the notification shows once it takes long. */
+export async function withLateProgress<T>(title: string, work: (running: Running) => Promise<T>): Promise<T> {
+  const abort = new AbortController();
+  let onProgress = (_: Progress): void => undefined;
+  const outcome = work({
+    signal: abort.signal,
+    onProgress: (step) => {
+      onProgress(step);
+    },
+  });
+  const ended = outcome.then(
+    () => true,
+    () => true,
+  );
+  if (await Promise.race([ended, sleep(lateMs, false)])) return await outcome;
+  return await withProgress(title, async (running) => {
+    ({ onProgress } = running);
+    running.signal.addEventListener('abort', () => {
+      abort.abort();
+    });
+    return await outcome;
   });
 }
 

@@ -3,16 +3,16 @@ import * as vscode from 'vscode';
 import type { RunOutcome } from '../../core/artifact/outcomes.ts';
 import { toAppError } from '../../core/error.ts';
 import type { Context } from './context.ts';
-import { describeDeployment, pickDeployment, type Deployment } from './deployments.ts';
+import { describeDeployment, pickDeployment } from './deployments.ts';
 import { pickKeySet } from './key-sets.ts';
-import { dataExtensions, freePath, localPath, pickFile, pickNew } from './pick.ts';
+import { dataExtensions, freePath, localPath, pickFile } from './pick.ts';
 import { withProgress } from './progress.ts';
 import { showResult } from './result.ts';
+import { reviewJob } from './review.ts';
 import { settingsFor } from './settings.ts';
 import { StoppedJob } from './stopped-job.ts';
 import { isNode, type Node } from './tree-model.ts';
 import type { VerbOptions } from './verb-table.ts';
-import { planLines } from './words.ts';
 
 /** What Run Encrypted Inference asks for; whatever a key binding or a test gives is not asked again. */
 export interface RunRequest {
@@ -36,9 +36,10 @@ export async function runInference(
   if (deployment === undefined) return undefined;
   const key = given.key ?? (await pickKeySet(context, deployment))?.key;
   if (key === undefined) return undefined;
-  const output = given.output ?? (await reviewRun(data, deployment));
-  if (output === undefined) return undefined;
-  return await execute(context, { ...given, data, deployment: deployment.target, key, output });
+  const { profile, clip, withInput } = settingsFor(vscode.Uri.file(data));
+  const job = { data, deployment: deployment.target, key, profile, clip };
+  const output = given.output ?? (await reviewRun(context, job));
+  return output === undefined ? undefined : await runAndShow(context, { ...job, withInput, output });
 }
 
 export async function pickData(): Promise<string | undefined> {
@@ -52,38 +53,17 @@ export function requestOf(target: vscode.Uri | RunRequest | Node | undefined): R
   return target ?? {};
 }
 
-/** The plans' measured numbers before anything is sent, and where the predictions go. A plan's row is there to be read. */
-async function reviewRun(data: string, deployment: Deployment): Promise<string | undefined> {
-  const { dir, name } = path.parse(data);
-  const proposed = await freePath(dir, `${name}.predictions`, '.csv');
-  const choices = [
-    {
-      label: `$(play) ${vscode.l10n.t('Run')}`,
-      description: vscode.l10n.t('into {0}', path.basename(proposed)),
-      does: 'run',
-    },
-    { label: `$(save-as) ${vscode.l10n.t('Run and save as…')}`, does: 'save' },
-    {
-      label: vscode.l10n.t('plans'),
-      kind: vscode.QuickPickItemKind.Separator,
-      does: 'read',
-    },
-    ...deployment.plans.map((plan) => ({ ...planLines(plan), does: 'read' })),
-  ] as const;
-  const title = vscode.l10n.t('Run Encrypted Inference on {0}', path.basename(data));
-  for (;;) {
-    const chosen = await vscode.window.showQuickPick(choices, { title, ignoreFocusOut: true });
-    if (chosen === undefined) return undefined;
-    if (chosen.does === 'run') return proposed;
-    if (chosen.does === 'save') return await pickNew(vscode.l10n.t('Predictions file'), vscode.l10n.t('Run'), proposed);
-  }
-}
-
-async function execute(
-  context: Context,
-  request: RunRequest & { readonly data: string; readonly output: string },
-): Promise<RunOutcome> {
-  return await runAndShow(context, { ...settingsFor(vscode.Uri.file(request.data)), ...request });
+/** What the job will send and take, before anything is sent, and where the predictions go. */
+async function reviewRun(context: Context, job: VerbOptions<'previewJob'>): Promise<string | undefined> {
+  const { dir, name } = path.parse(job.data);
+  return await reviewJob(context, job, {
+    title: vscode.l10n.t('Run Encrypted Inference on {0}', path.basename(job.data)),
+    icon: 'play',
+    go: vscode.l10n.t('Run'),
+    goElsewhere: vscode.l10n.t('Run and save as…'),
+    dialog: vscode.l10n.t('Predictions file'),
+    proposed: await freePath(dir, `${name}.predictions`, '.csv'),
+  });
 }
 
 /** Runs a job with progress and opens its predictions. @throws {StoppedJob} where it can go on later */

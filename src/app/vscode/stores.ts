@@ -36,9 +36,15 @@ export async function artifactChildren(verbs: Verbs, node: Node): Promise<readon
   }
 }
 
+/** What this machine knows of what lies there, added. */
 async function groupChildren(verbs: Verbs, node: GroupNode): Promise<readonly Node[]> {
   const nodes = groupNodes(node, await list(verbs, node.profile, `${node.group}/`));
-  if (node.group !== 'jobs') return nodes;
+  if (node.group === 'models') return await Promise.all(nodes.map(async (entry) => await withReport(verbs, entry)));
+  if (node.group === 'keys') return await withNames(verbs, nodes);
+  return await inOrderOfLedgers(verbs, nodes);
+}
+
+async function inOrderOfLedgers(verbs: Verbs, nodes: readonly Node[]): Promise<readonly Node[]> {
   const { jobs } = await verbs.call('listJobs', {});
   const known = new Map(jobs.map((row) => [row.job, row]));
   // The newest first, as the ledger has them; jobs of other machines after them.
@@ -48,6 +54,23 @@ async function groupChildren(verbs: Verbs, node: GroupNode): Promise<readonly No
   return nodes
     .map((entry): Node => (entry.kind === 'job' ? withLedger(entry, known.get(entry.id)) : entry))
     .toSorted((a, b) => rankOf(a) - rankOf(b));
+}
+
+/** A store elsewhere is not asked for a report of each deployment. */
+async function withReport(verbs: Verbs, node: Node): Promise<Node> {
+  if (node.kind !== 'deployment' || !node.uri.startsWith('file://')) return node;
+  const report = await verbs.call('readDeploymentReport', { deployment: node.uri }).catch(() => undefined);
+  if (report === undefined) return node;
+  return { ...node, made: { model: report.model.file, modes: report.plans.map(({ mode }) => mode) } };
+}
+
+async function withNames(verbs: Verbs, nodes: readonly Node[]): Promise<readonly Node[]> {
+  const { keys } = await verbs.call('listKeySets', {});
+  const names = new Map(keys.map(({ key, name }) => [key, name]));
+  return nodes.map((node): Node => {
+    const name = node.kind === 'evaluationKeys' ? names.get(node.id) : undefined;
+    return node.kind === 'evaluationKeys' && name !== undefined ? { ...node, name } : node;
+  });
 }
 
 function withLedger(node: JobNode, row: VerbOutcome<'listJobs'>['jobs'][number] | undefined): JobNode {

@@ -1,6 +1,14 @@
 import * as vscode from 'vscode';
-import type { GroupNode, JobNode, KeySetNode, Node, NoteNode } from './tree-model.ts';
-import { baseName, bytesText, plural, shortId } from './words.ts';
+import type {
+  DeploymentNode,
+  EvaluationKeysNode,
+  GroupNode,
+  JobNode,
+  KeySetNode,
+  Node,
+  NoteNode,
+} from './tree-model.ts';
+import { baseName, bytesText, planName, plural, shortId } from './words.ts';
 
 const { None, Collapsed, Expanded } = vscode.TreeItemCollapsibleState;
 
@@ -46,9 +54,9 @@ function storeLook(node: Exclude<Node, KeySetNode | NoteNode>): Look {
     case 'group':
       return groupLook(node.group);
     case 'deployment':
-      return { label: shortId(node.id), icon: 'package', contextValue: 'deployment', tooltip: node.uri };
+      return deploymentLook(node);
     case 'evaluationKeys':
-      return { label: shortId(node.id), icon: 'key', contextValue: 'evaluationKeys', tooltip: node.uri };
+      return evaluationKeysLook(node);
     case 'job':
       return jobLook(node);
     case 'folder':
@@ -62,6 +70,19 @@ function storeLook(node: Exclude<Node, KeySetNode | NoteNode>): Look {
     case 'object':
       return objectLook(node.key, node.sizeBytes, node);
   }
+}
+
+function deploymentLook({ id, made, uri }: DeploymentNode): Look {
+  const look = { icon: 'package', contextValue: 'deployment' };
+  if (made === undefined) return { ...look, label: shortId(id), tooltip: uri };
+  const plans = made.modes.map((mode) => planName(mode).toLowerCase()).join(', ');
+  const tooltip = [vscode.l10n.t('Deployment {0}', id), vscode.l10n.t('Plans: {0}', plans), uri].join('\n');
+  return { ...look, label: made.model, description: shortId(id), tooltip };
+}
+
+function evaluationKeysLook({ id, name, uri }: EvaluationKeysNode): Look {
+  const look = { icon: 'key', contextValue: 'evaluationKeys', tooltip: uri };
+  return name === undefined ? { ...look, label: shortId(id) } : { ...look, label: name, description: shortId(id) };
 }
 
 function groupLook(group: GroupNode['group']): Look {
@@ -112,7 +133,7 @@ function keySetLook(keys: Extract<Node, { kind: 'keySet' }>['keys']): Look {
   const tooltip = [
     vscode.l10n.t('Key set {0}', keys.key),
     vscode.l10n.t('Deployment {0}', keys.deployment),
-    vscode.l10n.t('Created {0}', keys.created),
+    vscode.l10n.t('Created {0}', new Date(keys.created).toLocaleString()),
     vscode.l10n.t('Evaluation keys: {0}', bytesText(keys.bytes.evaluationKeys)),
     vscode.l10n.t('Unlocked by: {0}', slots),
   ].join('\n');

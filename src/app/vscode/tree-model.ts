@@ -1,4 +1,4 @@
-import type { KeySetOutcome } from '../../core/artifact/outcomes.ts';
+import type { KeySetOutcome, PlanMode } from '../../core/artifact/outcomes.ts';
 
 /** What the two trees show, free of the editor. `uri` is absolute ("s3://…" or "file:///…"). */
 export type Node =
@@ -28,12 +28,16 @@ export interface GroupNode {
 export interface DeploymentNode {
   readonly kind: 'deployment';
   readonly id: string;
+  /** The model file that it was made of, and its plans, where the store tells them at no cost. */
+  readonly made?: { readonly model: string; readonly modes: readonly PlanMode[] };
   readonly uri: string;
   readonly profile: ProfileNode;
 }
 export interface EvaluationKeysNode {
   readonly kind: 'evaluationKeys';
   readonly id: string;
+  /** Of the key set, where this machine has it. */
+  readonly name?: string;
   readonly uri: string;
 }
 export interface JobNode {

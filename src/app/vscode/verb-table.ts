@@ -4,6 +4,8 @@
  */
 export const verbTable = {
   compileModel: async () => (await import('../../service/compile.ts')).compileModel,
+  describeModel: async () => (await import('../../service/describe-model.ts')).describeModel,
+  readDeploymentReport: async () => (await import('../../service/report-file.ts')).readDeploymentReport,
   inspectArtifact: async () => (await import('../../service/inspect.ts')).inspectArtifact,
   createKeySet: async () => (await import('../../service/create-key-set.ts')).createKeySet,
   listKeySets: async () => (await import('../../service/keys.ts')).listKeySets,
@@ -11,6 +13,7 @@ export const verbTable = {
   exportKeySet: async () => (await import('../../service/keys.ts')).exportKeySet,
   importKeySet: async () => (await import('../../service/keys.ts')).importKeySet,
   deleteKeySet: async () => (await import('../../service/keys.ts')).deleteKeySet,
+  previewJob: async () => (await import('../../service/preview.ts')).previewJob,
   encryptData: async () => (await import('../../service/encrypt.ts')).encryptData,
   runJob: async () => (await import('../../service/run.ts')).runJob,
   listArtifacts: async () => (await import('../../service/artifacts.ts')).listArtifacts,

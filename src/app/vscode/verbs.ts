@@ -10,6 +10,7 @@ const graceMs = 400;
 /** These read or change small files and answer within moments: they share one worker. Each other call gets a worker of its own. */
 const quickVerbs: ReadonlySet<VerbName> = new Set<VerbName>([
   'inspectArtifact',
+  'readDeploymentReport',
   'listArtifacts',
   'listJobs',
   'listKeySets',
