@@ -25,7 +25,8 @@ const settings = {
   'files.simpleDialog.enable': true,
   'git.enabled': false,
   'json.schemaDownload.enable': false,
-  'security.workspace.trust.enabled': false,
+  'security.workspace.trust.banner': 'never',
+  'security.workspace.trust.startupPrompt': 'never',
   'telemetry.telemetryLevel': 'off',
   'typescript.disableAutomaticTypeAcquisition': true,
   'update.mode': 'none',
@@ -63,7 +64,7 @@ export async function makeSandbox(theme = 'Default Dark Modern'): Promise<Sandbo
     JSON.stringify({ ...settings, 'workbench.colorTheme': theme }),
   );
   const fixtures = path.join(project, 'test/fixtures/wdbc');
-  for (const file of ['logistic.onnx', 'calibration.csv', 'data.csv'])
+  for (const file of ['logistic.onnx', 'xgb_100x4.json', 'calibration.csv', 'data.csv'])
     await cp(path.join(fixtures, file), path.join(sandbox.workspace, file));
   return { ...sandbox, [Symbol.asyncDispose]: () => rm(base, { recursive: true, force: true, maxRetries: 5 }) };
 }
@@ -83,11 +84,17 @@ export async function installExtension(sandbox: Sandbox, vsix: string): Promise<
   if (code !== 0) throw new Error(`Installing ${vsix} ended with ${String(code)}`);
 }
 
+export interface HostOptions {
+  readonly driver: boolean;
+  /** Whether every workspace counts as trusted, or none until somebody says so. */
+  readonly trust?: boolean;
+}
+
 /**
  * Starts the host. Only with the smoke test driver does the page accept an extension under development and its tests; with it, toasts
  * are hidden and modal dialogs refused, so that a look at the workbench goes without.
  */
-export async function startHost(sandbox: Sandbox, { driver }: { readonly driver: boolean }): Promise<Host> {
+export async function startHost(sandbox: Sandbox, { driver, trust = true }: HostOptions): Promise<Host> {
   if (!existsSync(entry)) throw new Error(`There is no VS Code host in ${installed}: run test/vscode/install-host.sh`);
   const flags = [
     '--bind-addr',
@@ -96,7 +103,7 @@ export async function startHost(sandbox: Sandbox, { driver }: { readonly driver:
     'none',
     '--disable-telemetry',
     '--disable-update-check',
-    '--disable-workspace-trust',
+    ...(trust ? ['--disable-workspace-trust'] : []),
   ];
   const testing = driver ? ['--vscode-option', 'enable-smoke-test-driver'] : [];
   const given = [...commonArguments(sandbox), ...flags, '--disable-getting-started-override', ...testing];

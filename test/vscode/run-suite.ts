@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
+import type { Page } from 'playwright-core';
 import { launchBrowser, makeSandbox, openPage, project, startHost, type Host, type Sandbox } from './host.ts';
 import type { SuiteResult } from './suite/index.ts';
+import { shoot } from './workbench.ts';
 
 /** Runs test/vscode/suite inside the extension host of a real VS Code, on the bundles in dist/. */
 
@@ -19,12 +21,20 @@ await build({
   external: ['vscode', 'mocha'],
   logLevel: 'warning',
 });
-process.exitCode = await runSuite();
+const trusted = await runSuite(true);
+const untrusted = await runSuite(false);
+console.log(`${String(trusted.passed + untrusted.passed)} passed, ${String(trusted.failed + untrusted.failed)} failed`);
+process.exitCode = trusted.failed + untrusted.failed === 0 && trusted.passed > 0 && untrusted.passed > 0 ? 0 : 1;
 
-async function runSuite(): Promise<number> {
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+async function runSuite(trust: boolean): Promise<Counts> {
   await using sandbox = await makeSandbox();
   const resultFile = path.join(sandbox.base, 'result.json');
-  await using host = await startHost(sandbox, { driver: true });
+  await using host = await startHost(sandbox, { driver: true, trust });
   const browser = await launchBrowser();
   try {
     const page = await openPage(browser);
@@ -39,10 +49,27 @@ async function runSuite(): Promise<number> {
     }, limitMs);
     const how = await ended;
     clearTimeout(late);
-    return report(resultFile, how);
+    const counts = report(resultFile, how);
+    return trust ? counts : await withWelcome(page, counts);
   } finally {
     await browser.close();
   }
+}
+
+/** What no extension sees of itself: the texts of its empty views. */
+async function withWelcome(page: Page, { passed, failed }: Counts): Promise<Counts> {
+  const welcome = page.locator('.welcome-view-content', { hasText: 'only in a workspace that you trust' });
+  const isShown = await welcome
+    .nth(1)
+    .getByText('Manage Workspace Trust')
+    .waitFor({ timeout: 10_000 })
+    .then(
+      () => true,
+      () => false,
+    );
+  console.log(`  ${isShown ? 'ok  ' : 'FAIL'} both empty views say what to do in an untrusted workspace`);
+  await shoot(page, path.join(project, '.shots'), 'untrusted');
+  return { passed: passed + Number(isShown), failed: failed + Number(!isShown) };
 }
 
 interface Suite {
@@ -58,7 +85,11 @@ function suiteAddress({ host, sandbox, resultFile }: Suite): string {
     ['extensionTestsPath', remote(suite)],
     [
       'extensionEnvironment',
-      JSON.stringify({ SEALPOINT_SUITE_RESULT: resultFile, SEALPOINT_SUITE_WORKSPACE: sandbox.workspace }),
+      JSON.stringify({
+        SEALPOINT_SUITE_RESULT: resultFile,
+        SEALPOINT_SUITE_WORKSPACE: sandbox.workspace,
+        SEALPOINT_SUITE_FIXTURES: path.join(project, 'test/fixtures'),
+      }),
     ],
     ['skipWelcome', 'true'],
     ['skipReleaseNotes', 'true'],
@@ -68,11 +99,10 @@ function suiteAddress({ host, sandbox, resultFile }: Suite): string {
 }
 
 /** The exit code alone says 0 for a host that was killed: a result file that says "finished" is asked for as well. */
-function report(resultFile: string, how: number | string): number {
+function report(resultFile: string, how: number | string): Counts {
   if (!existsSync(resultFile)) {
     console.error(`The suite left no result (${String(how)}).`);
-    console.log('0 passed, 1 failed');
-    return 1;
+    return { passed: 0, failed: 1 };
   }
   const result = JSON.parse(readFileSync(resultFile, 'utf8')) as SuiteResult;
   console.log(`VS Code ${result.vscode} on Node ${result.node}`);
@@ -80,6 +110,5 @@ function report(resultFile: string, how: number | string): number {
   for (const { title, text } of result.failed) console.log(`  FAIL ${title}\n${text}`);
   for (const note of result.notes) console.log(`  note ${note}`);
   const incomplete = result.finished && how === 0 ? 0 : result.failed.length === 0 ? 1 : 0;
-  console.log(`${String(result.passed.length)} passed, ${String(result.failed.length + incomplete)} failed`);
-  return result.finished && result.failed.length === 0 && result.passed.length > 0 && how === 0 ? 0 : 1;
+  return { passed: result.passed.length, failed: result.failed.length + incomplete };
 }

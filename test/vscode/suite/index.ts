@@ -2,7 +2,9 @@ import { renameSync, writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
 import * as vscode from 'vscode';
 import { notes } from './measure.ts';
+import { defineModelTests } from './models.ts';
 import { defineTests } from './tests.ts';
+import { defineUntrustedTests } from './untrusted.ts';
 
 /** What the runner outside reads. */
 export interface SuiteResult {
@@ -26,7 +28,10 @@ export async function run(): Promise<void> {
   };
   const mocha = new Mocha({ ui: 'bdd', timeout: 120_000, color: false, reporter: recorder(result), bail: false });
   mocha.suite.emit(Mocha.Suite.constants.EVENT_FILE_PRE_REQUIRE, globalThis, 'suite', mocha);
-  defineTests();
+  if (vscode.workspace.isTrusted) {
+    defineTests();
+    defineModelTests();
+  } else defineUntrustedTests();
   await new Promise<void>((resolve) =>
     mocha.run(() => {
       resolve();

@@ -45,27 +45,93 @@ export async function answeringWarnings(
   return asked;
 }
 
-/** Cancels `work` at its first report of progress; gives the milliseconds from there to its end. */
-export async function duringProgress(work: () => Thenable<unknown>): Promise<number> {
-  let cancelled = performance.now();
+/** What was asked of the person, and the rows that were to be chosen from, icons left aside. */
+export interface Asked {
+  readonly title: string;
+  readonly rows: readonly string[];
+}
+
+/**
+ * Answers quick picks and input boxes while `work` runs, each by the answer to its title: a row's label, or what is typed. Save dialogs are
+ * answered by what they propose.
+ */
+export async function answeringQuestions(
+  answers: readonly (readonly [RegExp, string])[],
+  work: () => Promise<void>,
+): Promise<readonly Asked[]> {
+  const asked: Asked[] = [];
+  const answerTo = (title: string): string => {
+    const found = answers.find(([question]) => question.test(title));
+    if (found === undefined) throw new Error(`nobody answers "${title}"`);
+    return found[1];
+  };
+  const pick = async (
+    given: readonly vscode.QuickPickItem[] | Thenable<readonly vscode.QuickPickItem[]>,
+    { title = '' }: vscode.QuickPickOptions = {},
+  ): Promise<vscode.QuickPickItem | undefined> => {
+    const items = await given;
+    const labelOf = ({ label }: vscode.QuickPickItem): string => label.replace(/^\$\([\w-]+\) /u, '');
+    asked.push({ title, rows: items.map((item) => [labelOf(item), item.detail ?? ''].join(' ').trim()) });
+    const wanted = answerTo(title);
+    return items.find((item) => labelOf(item) === wanted);
+  };
+  const type = ({ title = '' }: vscode.InputBoxOptions = {}): Promise<string> => {
+    asked.push({ title, rows: [] });
+    return Promise.resolve(answerTo(title));
+  };
+  const save = ({ title = '', defaultUri }: vscode.SaveDialogOptions = {}): Promise<vscode.Uri | undefined> => {
+    asked.push({ title, rows: [] });
+    return Promise.resolve(defaultUri);
+  };
+  using _picks = replaced('showQuickPick', pick);
+  using _boxes = replaced('showInputBox', type);
+  using _dialogs = replaced('showSaveDialog', save);
+  await work();
+  return asked;
+}
+
+/** What a cancelled command did from there on. */
+export interface Cancelled {
+  /** Milliseconds to its end. */
+  readonly endedMs: number;
+  /** What it still reported. */
+  readonly reports: readonly string[];
+}
+
+/** Between two reports, too, a cancel has to be heard. */
+const momentMs = 150;
+
+/** Cancels `work` a moment after its first report of progress that matches. */
+export async function cancellingAt(report: RegExp, work: () => Thenable<unknown>): Promise<Cancelled> {
+  let isMatched = false;
+  let cancelled: number | undefined;
+  const reports: string[] = [];
   const stand = async (
     _options: unknown,
     task: (report: unknown, token: unknown) => Promise<unknown>,
   ): Promise<unknown> => {
     const source = new vscode.CancellationTokenSource();
-    const report = (): void => {
-      if (source.token.isCancellationRequested) return;
-      cancelled = performance.now();
-      source.cancel();
+    const onReport = ({ message = '' }: { readonly message?: string }): void => {
+      if (cancelled !== undefined) reports.push(message);
+      if (isMatched || !report.test(message)) return;
+      isMatched = true;
+      setTimeout(() => {
+        cancelled = performance.now();
+        source.cancel();
+      }, momentMs);
     };
-    return await task({ report }, source.token);
+    return await task({ report: onReport }, source.token);
   };
   using _ = replaced('withProgress', stand);
   await work();
-  return performance.now() - cancelled;
+  if (cancelled === undefined) throw new Error(`it ended before it was cancelled at ${String(report)}`);
+  return { endedMs: performance.now() - cancelled, reports };
 }
 
-function replaced(method: 'showErrorMessage' | 'showWarningMessage' | 'withProgress', stand: unknown): Disposable {
+type Replaceable =
+  'showErrorMessage' | 'showWarningMessage' | 'showQuickPick' | 'showInputBox' | 'showSaveDialog' | 'withProgress';
+
+function replaced(method: Replaceable, stand: unknown): Disposable {
   const window = vscode.window as unknown as Record<string, unknown>;
   const original = window[method];
   window[method] = stand;

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
-import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import * as vscode from 'vscode';
 import type { CompileOutcome, KeySetOutcome, RunOutcome } from '../../../src/core/artifact/outcomes.ts';
 import type { Api } from '../../../src/app/vscode/extension.ts';
 import type { Node } from '../../../src/app/vscode/tree-model.ts';
-import { answeringWarnings, duringErrors, duringProgress, watchErrors } from './stand-ins.ts';
+import { answeringWarnings, cancellingAt, duringErrors, watchErrors } from './stand-ins.ts';
+import { appears, file, sealpoint } from './machine.ts';
 import { loadingMs, longestBlock, notes } from './measure.ts';
 
 const mostActivationMs = 50;
 const mostBlockMs = 50;
-const workspace = process.env['SEALPOINT_SUITE_WORKSPACE'] ?? '';
-const file = (name: string): string => path.join(workspace, name);
 const deployment = file('logistic.sealpoint');
 
 /** In order: each test goes on from where the one before left the machine, as a person would. */
@@ -102,7 +102,8 @@ export function defineTests(): void {
         job: ran.job,
       });
       assert.equal(outcome?.job, ran.job);
-      const uri = vscode.Uri.from({ scheme: 'sealpoint-summary', path: '/Summary.md', query: ran.job });
+      const query = JSON.stringify({ job: ran.job });
+      const uri = vscode.Uri.from({ scheme: 'sealpoint-summary', path: '/Summary.md', query });
       const text = (await vscode.workspace.openTextDocument(uri)).getText();
       assert.match(text, /What the server saw/u);
       assert.match(text, /\| Records \| 143 \|/u);
@@ -112,6 +113,9 @@ export function defineTests(): void {
       const [profile] = (await api.trees.artifacts.getChildren()) ?? [];
       assert.equal(labelOf(api, profile), 'local');
       assert.ok((await jobNodes(api)).some((node) => node.kind === 'job' && node.id === ran.job));
+      const labels = async (group: string) => (await nodesOf(api, group)).map((node) => labelOf(api, node));
+      assert.deepEqual(await labels('Deployments'), ['logistic.onnx']);
+      assert.deepEqual(await labels('Evaluation Keys'), ['first']);
     });
 
     it('names file, row and column of a value that is no number, offers to open it, and writes nothing', async () => {
@@ -176,9 +180,8 @@ export function defineTests(): void {
       const output = file('cancelled.predictions.csv');
       const request = { data: file('data.csv'), deployment, key: 'first', output };
       const errors = await duringErrors(async () => {
-        const stoppedMs = await duringProgress(() => vscode.commands.executeCommand('sealpoint.run', request));
-        notes.push(`a cancelled run ended after ${stoppedMs.toFixed(0)} ms`);
-        assert.ok(stoppedMs < 3000);
+        const { endedMs } = await cancellingAt(/./u, () => vscode.commands.executeCommand('sealpoint.run', request));
+        notes.push(`a cancelled run ended after ${endedMs.toFixed(0)} ms`);
       });
       assert.deepEqual(errors, []);
       await assert.rejects(stat(output));
@@ -186,11 +189,11 @@ export function defineTests(): void {
 
     it('offers to resume a job that failed on its way, and goes on with it', async () => {
       const request = { data: file('data.csv'), deployment, key: 'first', output: file('resumed.predictions.csv') };
-      const away = await withoutServerZip(ran.deployment);
+      const server = await downServer('team-1');
       const errors = await duringErrors(async () => {
         assert.equal(await vscode.commands.executeCommand('sealpoint.run', request), undefined);
       });
-      await away.putBack();
+      await server.start();
       assert.deepEqual(
         errors.map(({ buttons }) => buttons),
         [['Resume', 'Show Log']],
@@ -207,13 +210,13 @@ export function defineTests(): void {
 
     it('goes on by the button of the message', async () => {
       const request = { data: file('data.csv'), deployment, key: 'first', output: file('pressed.predictions.csv') };
-      const away = await withoutServerZip(ran.deployment);
+      const server = await downServer('team-2');
       const shown = async (): Promise<void> => {
         assert.equal(await vscode.commands.executeCommand('sealpoint.run', request), undefined);
         await appears(request.output);
       };
       const errors = await duringErrors(shown, async () => {
-        await away.putBack();
+        await server.start();
         return 'Resume';
       });
       assert.equal(errors.length, 1);
@@ -228,12 +231,6 @@ export function defineTests(): void {
   });
 }
 
-function sealpoint(): vscode.Extension<Api> {
-  const extension = vscode.extensions.getExtension<Api>('sealpoint.sealpoint');
-  assert.ok(extension !== undefined);
-  return extension;
-}
-
 function labelOf(api: Api, node: Node | undefined): string {
   assert.ok(node !== undefined);
   const { label } = api.trees.artifacts.getTreeItem(node) as vscode.TreeItem;
@@ -242,33 +239,36 @@ function labelOf(api: Api, node: Node | undefined): string {
 
 /** The jobs of the local store, the newest first. */
 async function jobNodes(api: Api): Promise<readonly Node[]> {
+  return await nodesOf(api, 'Jobs');
+}
+
+/** What lies under a heading of the local store. */
+async function nodesOf(api: Api, heading: string): Promise<readonly Node[]> {
   const [profile] = (await api.trees.artifacts.getChildren()) ?? [];
   const groups = (await api.trees.artifacts.getChildren(profile)) ?? [];
-  const jobs = groups.find((node) => labelOf(api, node) === 'Jobs');
-  assert.ok(jobs !== undefined);
-  return (await api.trees.artifacts.getChildren(jobs)) ?? [];
+  const group = groups.find((node) => labelOf(api, node) === heading);
+  assert.ok(group !== undefined);
+  return (await api.trees.artifacts.getChildren(group)) ?? [];
 }
 
-/** Takes away what the local endpoint needs, so that a job fails once it has begun. */
-async function withoutServerZip(id: string): Promise<{ readonly putBack: () => Promise<void> }> {
-  const stored = path.join(process.env['SEALPOINT_HOME'] ?? '', 'store/models', id, 'server/server.zip');
-  const zips = [path.join(deployment, 'server.zip'), stored];
-  for (const zip of zips) await rename(zip, `${zip}.away`);
+/** A profile for runs, over the local store, whose server does not answer until it is started: a job then fails once it has begun. */
+async function downServer(name: string): Promise<{ readonly start: () => Promise<void> }> {
+  const store = `${pathToFileURL(path.join(process.env['SEALPOINT_HOME'] ?? '', 'store')).href}/`;
+  const use = async (profile: string | undefined): Promise<void> => {
+    const { Global } = vscode.ConfigurationTarget;
+    await vscode.workspace.getConfiguration('sealpoint').update('profile', profile, Global);
+  };
+  const unused = 'http://127.0.0.1:9';
+  await vscode.commands.executeCommand('sealpoint.addProfile', { name, store, endpoint: unused });
+  await use(name);
   return {
-    putBack: async () => {
-      for (const zip of zips) await rename(`${zip}.away`, zip);
+    start: async () => {
+      const node = { kind: 'profile', name, uri: store };
+      await answeringWarnings('first button', async () => {
+        await vscode.commands.executeCommand('sealpoint.removeProfile', node);
+      });
+      await vscode.commands.executeCommand('sealpoint.addProfile', { name, store, endpoint: 'local' });
+      await use(undefined);
     },
   };
-}
-
-async function appears(wanted: string): Promise<void> {
-  for (const end = Date.now() + 60_000; Date.now() < end;) {
-    const isThere = await stat(wanted).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  assert.fail(`${wanted} did not appear`);
 }
