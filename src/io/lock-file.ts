@@ -45,6 +45,12 @@ export async function withLock<T>(path: string, action: () => Promise<T>, option
   }
 }
 
+/** Whether somebody who may be alive holds the lock now. @throws {AppError} io.* */
+export async function isLocked(path: string): Promise<boolean> {
+  const state = await inspect(path);
+  return state !== undefined && !state.stale;
+}
+
 async function acquire(
   path: string,
   nonce: string,

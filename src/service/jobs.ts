@@ -2,14 +2,15 @@ import { storeKeys } from '../core/artifact/layout.ts';
 import { jobDocument, type JobDocument, type JobState } from '../core/artifact/job.ts';
 import { AppError } from '../core/error.ts';
 import type { Environment, Running } from './environment.ts';
-import { listLedgers, readLedger, writeLedger, type Ledger } from './ledger.ts';
+import { isHeld, listLedgers, readLedger, writeLedger, type Ledger } from './ledger.ts';
 import { resolveProfile } from './profiles.ts';
 import { profileStore } from './stores.ts';
 
 export interface JobRow {
   readonly job: string;
   readonly created: string;
-  readonly state: JobState;
+  /** `interrupted`: nobody works on it any more, and nobody ended it. */
+  readonly state: JobState | 'interrupted';
   readonly deployment: string;
   readonly plan: string;
   readonly profile: string;
@@ -29,7 +30,7 @@ export async function listJobs(
 ): Promise<{ readonly jobs: readonly JobRow[] }> {
   const ledgers =
     options.id === undefined ? await listLedgers(environment.home) : [await readLedger(environment.home, options.id)];
-  return { jobs: ledgers.map(rowOf) };
+  return { jobs: await Promise.all(ledgers.map(async (ledger) => await seenRow(environment.home, ledger))) };
 }
 
 /**
@@ -61,6 +62,11 @@ export async function cancelJob(
 async function writeState(bytes: Uint8Array, write: (bytes: Uint8Array) => Promise<boolean>): Promise<void> {
   const document: JobDocument = jobDocument.parse(JSON.parse(new TextDecoder().decode(bytes)));
   await write(new TextEncoder().encode(`${JSON.stringify({ ...document, state: 'cancelled' }, undefined, 2)}\n`));
+}
+
+async function seenRow(home: string, ledger: Ledger): Promise<JobRow> {
+  const row = rowOf(ledger);
+  return row.state === 'running' && !(await isHeld(home, row.job)) ? { ...row, state: 'interrupted' } : row;
 }
 
 function rowOf(ledger: Ledger): JobRow {

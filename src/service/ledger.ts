@@ -6,7 +6,7 @@ import { jobState } from '../core/artifact/job.ts';
 import { planMode } from '../core/artifact/outcomes.ts';
 import { AppError } from '../core/error.ts';
 import { toIoError, writeFileAtomic } from '../io/atomic.ts';
-import { withLock } from '../io/lock-file.ts';
+import { isLocked, withLock } from '../io/lock-file.ts';
 
 /** One query of a job; `digest` is what its result must name. */
 const ledgerQuery = z.strictObject({
@@ -62,7 +62,16 @@ export async function holdingJob<T>(home: string, job: string, work: () => Promi
     new AppError('job.not-resumable', `Job ${job.slice(0, 8)} is under way: it is held by ${who}.`, {
       hint: 'Wait until it has ended, or end that process.',
     });
-  return await withLock(join(await jobFolder(home, job), 'job.lock'), work, { waitMs: 0, refusal });
+  return await withLock(await lockOf(home, job), work, { waitMs: 0, refusal });
+}
+
+async function lockOf(home: string, job: string): Promise<string> {
+  return join(await jobFolder(home, job), 'job.lock');
+}
+
+/** Whether a process works on the job. */
+export async function isHeld(home: string, job: string): Promise<boolean> {
+  return await isLocked(await lockOf(home, job));
 }
 
 /** @param reference a job id or its beginning. @throws {AppError} job.not-found, usage.ambiguous, artifact.unreadable */

@@ -107,6 +107,19 @@ describe('a job that stopped', () => {
     expect(document.verified).toBe(document.queries);
   });
 
+  it('is interrupted where its process was cut off, and running while one holds it', async () => {
+    const job = await stopped();
+    const { environment } = workbench;
+    const ledger = join(environment.home, 'jobs', job, 'ledger.json');
+    const document = JSON.parse(await readFile(ledger, 'utf8')) as object;
+    await writeFile(ledger, JSON.stringify({ ...document, state: 'running' }));
+    const state = async (): Promise<string | undefined> =>
+      (await listJobs({ id: job }, environment, running)).jobs[0]?.state;
+    expect(await holdingJob(environment.home, job, state)).toBe('running');
+    expect(await state()).toBe('interrupted');
+    expect((await runJob({ data, resume: job }, environment, running)).job).toBe(job);
+  });
+
   it('does not go on while another run works on it', async () => {
     const job = await stopped();
     const { environment } = workbench;

@@ -16,7 +16,7 @@ export interface ResumeRequest {
 export async function resumeJob(context: Context, target?: ResumeRequest | Node): Promise<RunOutcome | undefined> {
   const id = isNode(target) ? (target.kind === 'job' ? target.id : undefined) : target?.job;
   const row = id === undefined ? await pickStoppedJob(context) : await stoppedJob(context, id);
-  if (row === undefined || !(await mayResume(row))) return undefined;
+  if (row === undefined) return undefined;
   return await runAndShow(context, { data: row.file, resume: row.job });
 }
 
@@ -29,7 +29,7 @@ async function stoppedJob(context: Context, id: string): Promise<JobRow> {
 
 async function pickStoppedJob(context: Context): Promise<JobRow | undefined> {
   const { jobs } = await context.verbs.call('listJobs', {});
-  const stopped = jobs.filter(({ state }) => state !== 'done');
+  const stopped = jobs.filter(({ state }) => state !== 'done' && state !== 'running');
   if (stopped.length === 0) {
     void vscode.window.showInformationMessage(vscode.l10n.t('No job has stopped on its way.'));
     return undefined;
@@ -42,15 +42,4 @@ async function pickStoppedJob(context: Context): Promise<JobRow | undefined> {
   }));
   const title = vscode.l10n.t('Job to resume');
   return (await vscode.window.showQuickPick(items, { title, matchOnDetail: true }))?.row;
-}
-
-/** A job marked as running was cut off with its window, or runs in another one, which only the person can know. */
-async function mayResume({ state, file }: JobRow): Promise<boolean> {
-  if (state !== 'running') return true;
-  const resume = vscode.l10n.t('Resume');
-  const text = vscode.l10n.t(
-    'The job on {0} is marked as running. Resume it only if nothing works on it any more.',
-    baseName(file),
-  );
-  return (await vscode.window.showWarningMessage(text, { modal: true }, resume)) === resume;
 }

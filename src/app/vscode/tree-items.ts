@@ -89,7 +89,12 @@ function groupLook(group: GroupNode['group']): Look {
   return { ...groupLabels[group], contextValue: 'group', state: group === 'models' ? Expanded : Collapsed };
 }
 
-const stateIcons: Readonly<Record<string, string>> = { done: 'pass', failed: 'error', cancelled: 'circle-slash' };
+const stateIcons: Readonly<Record<string, string>> = {
+  done: 'pass',
+  failed: 'error',
+  cancelled: 'circle-slash',
+  interrupted: 'debug-disconnect',
+};
 
 function jobLook({ id, uri, ledger }: JobNode): Look {
   if (ledger === undefined) return { label: shortId(id), icon: 'checklist', contextValue: 'foreignJob', tooltip: uri };
@@ -97,7 +102,7 @@ function jobLook({ id, uri, ledger }: JobNode): Look {
   return {
     label: baseName(file),
     icon: stateIcons[state] ?? 'sync',
-    contextValue: state === 'done' ? 'job' : 'stoppedJob',
+    contextValue: state === 'done' || state === 'running' ? 'job' : 'stoppedJob',
     description: `${plural(records, 'record')}, ${state}`,
     tooltip: [vscode.l10n.t('Job {0}', id), file, uri].join('\n'),
   };
