@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   PutObjectCommand,
   UploadPartCommand,
@@ -92,7 +94,30 @@ function abortable(client: S3Client, signal: AbortSignal): S3Client {
       // Once completing has been asked for, only the answer tells whether the object exists: it is awaited.
       if (command instanceof CompleteMultipartUploadCommand && signal.aborted)
         return Promise.reject(signal.reason as Error);
+      if (command instanceof AbortMultipartUploadCommand) return removeParts(async () => await send(command));
       return send(command);
     },
   });
+}
+
+const [mostRemovals, wantedAbsences, firstPauseMs] = [5, 2, 50];
+
+/**
+ * A part that was on its way when its upload was removed may bring it back, so that removing is asked for again until nothing is there twice
+ * in turn (Amazon S3 API Reference, AbortMultipartUpload).
+ */
+async function removeParts(remove: () => Promise<unknown>): Promise<unknown> {
+  const answer = await remove();
+  let absences = 0;
+  for (let again = 0; again < mostRemovals && absences < wantedAbsences; again += 1) {
+    await sleep(firstPauseMs * 2 ** again);
+    try {
+      await remove();
+      absences = 0;
+    } catch (error) {
+      if (nameOf(error) !== 'NoSuchUpload') throw error;
+      absences += 1;
+    }
+  }
+  return answer;
 }
