@@ -6,14 +6,19 @@ export const name = 'networks';
 
 const cases: readonly EngineCase[] = [
   { model: 'mnist/mlp_square.onnx', mode: 'latency', goal: 'at most 100 ms' },
-  { model: 'mnist/mlp_square.onnx', mode: 'throughput', goal: 'at least 400 records/s' },
-  { model: 'mnist/mlp_relu.onnx', mode: 'latency', minAgreement: 0.98, goal: 'at most 200 ms' },
-  { model: 'mnist/mlp_relu.onnx', mode: 'throughput', minAgreement: 0.98, goal: 'at least 200 records/s' },
+  {
+    model: 'mnist/mlp_square.onnx',
+    mode: 'throughput',
+    goal: 'at least 400 records/s',
+    large: { records: 4 * 2042, goal: 'at least 250 records/s' },
+  },
+  { model: 'mnist/mlp_relu.onnx', mode: 'latency', goal: 'at most 200 ms' },
+  { model: 'mnist/mlp_relu.onnx', mode: 'throughput', goal: 'at least 200 records/s' },
   { model: 'mnist/mlp_bn_quad.onnx', mode: 'latency' },
-  { model: 'mnist/mlp3_relu.onnx', mode: 'latency', minAgreement: 0.9 },
+  { model: 'mnist/mlp3_relu.onnx', mode: 'latency' },
   { model: 'mnist/cnn_square.onnx', mode: 'latency', goal: 'at most 700 ms' },
-  { model: 'mnist/cnn_relu.onnx', mode: 'latency', minAgreement: 0.95, goal: 'at most 5,000 ms' },
-  { model: 'mnist/cnn_relu.onnx', mode: 'throughput', minAgreement: 0.95, goal: 'at least 30 records/s' },
+  { model: 'mnist/cnn_relu.onnx', mode: 'latency', goal: 'at most 5,000 ms' },
+  { model: 'mnist/cnn_relu.onnx', mode: 'throughput', goal: 'at least 30 records/s' },
 ];
 
 /** The article's network 784-392-10 and others, one image and many. */
