@@ -117,7 +117,16 @@ async function prove(
   const server = { id: archives.id, digests, document: planned.server, tensors: planned.tensors };
   const { maxError, minAgreement } = options;
   return await provePlans(
-    { ...calibrated, client, server, ranges: planned.ranges, twins: planned.twins, maxError, minAgreement },
+    {
+      ...calibrated,
+      client,
+      server,
+      ranges: planned.ranges,
+      twins: planned.twins,
+      heldOut: planned.heldOut,
+      maxError,
+      minAgreement,
+    },
     context.environment,
     context.running,
   );

@@ -30,6 +30,7 @@ export interface ProofRequest {
   readonly ranges: PlannedRanges;
   /** By mode: the clear twin of the plan. */
   readonly twins: PlannedDeployment['twins'];
+  readonly heldOut: PlannedDeployment['heldOut'];
   /** Preprocessed calibration rows. */
   readonly calibration: Float64Array;
   readonly rows: number;
@@ -114,7 +115,7 @@ async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench):
   const varies = approximate && model.task.kind === 'regression';
   const agreement = varies
     ? { ...measured, agreement: rSquared(encrypted.scores, clear), agreementLowerBound: 0 }
-    : measured;
+    : worse(measured, request.heldOut[plan.mode]);
   demand(request, { plan, agreement, approximate });
   const timed = await timeQuery(plan, { allFeatures: features, slow: encrypted.slow }, bench);
   const timedBlocks = Math.ceil(timed.records / Math.max(1, blockCapacity(plan)));
@@ -132,6 +133,18 @@ async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench):
     syntheticRows: total - rows,
     calibrationScores: encrypted.scores.slice(0, rows * plan.outputs),
     canaries: encrypted.canaries,
+  };
+}
+
+/** Rows that a plan was fitted to say too much for it: what was found on rows that it was not fitted to counts where that is worse. */
+function worse(measured: Agreement, heldOut: Agreement | undefined): Agreement {
+  if (heldOut === undefined) return measured;
+  return {
+    rows: measured.rows,
+    agreement: Math.min(measured.agreement, heldOut.agreement),
+    agreementLowerBound: Math.min(measured.agreementLowerBound, heldOut.agreementLowerBound),
+    maxError: Math.max(measured.maxError, heldOut.maxError),
+    rmsError: Math.max(measured.rmsError, heldOut.rmsError),
   };
 }
 

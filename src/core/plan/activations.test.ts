@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { inOneGo } from '../../../test/in-one-go.ts';
 import { fromDense } from '../model/sparse.ts';
 import type { Activation, AffineChain, Task } from '../model/ir.ts';
 import { clearScores } from '../model/score.ts';
-import { fitActivations } from './activations.ts';
+import { fitActivations, type FittedNetwork } from './activations.ts';
 import { polynomialScores } from './network.ts';
 import { weylWords } from './ranges.ts';
 import { roundNetwork, roundedScores } from './rounding.ts';
@@ -34,11 +35,13 @@ function drawChain(activation: Activation): { readonly chain: AffineChain; reado
 
 function fit(activation: Activation): {
   readonly error: number;
-  readonly fitted: ReturnType<typeof fitActivations>;
+  readonly fitted: FittedNetwork;
   readonly calibration: Float64Array;
 } {
   const { chain, calibration } = drawChain(activation);
-  const fitted = fitActivations({ chain, task, calibration, rows, maxError: 0.1, typicalScore: 1 });
+  const fitted = inOneGo(
+    fitActivations({ chain, task, calibration, rows, maxError: 0.1, minAgreement: 0, typicalScore: 1 }),
+  );
   const clear = clearScores(chain, calibration, rows);
   const scores = polynomialScores(fitted.network, calibration, rows);
   const size = Math.hypot(...clear);

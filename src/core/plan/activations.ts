@@ -1,12 +1,15 @@
 import { AppError } from '../error.ts';
-import { activationFunction, erf } from '../model/affine.ts';
 import type { Activation, AffineChain, Task } from '../model/ir.ts';
 import { clearScores } from '../model/score.ts';
-import { measureAgreement } from '../table/accuracy.ts';
+import type { Steps } from '../progress.ts';
+import { measureAgreement, type Agreement } from '../table/accuracy.ts';
+import { distil, effortWithin, type Effort } from './distillation.ts';
+import { inPowers, projectUnits, type UnitQuadratics } from './hermite.ts';
+import type { FittedLayer } from './learning-units.ts';
 import {
   applyPolynomials,
+  polynomialScores,
   preActivations,
-  type PolynomialLayer,
   type PolynomialNetwork,
   type UnitPolynomials,
 } from './network.ts';
@@ -16,11 +19,8 @@ export interface LayerFit {
   readonly layer: string;
   /** The activation is a polynomial of degree 2 itself and was taken as it is. */
   readonly exact: boolean;
-  /** Share of calibration rows with the plaintext model's label, and its 95 % lower bound (Clopper-Pearson). */
+  /** Share of calibration rows with the plaintext model's label, before all layers are fitted together. */
   readonly agreement: number;
-  readonly agreementLowerBound: number;
-  /** Largest score error over the larger of the row's largest |score| and the typical one. */
-  readonly maxError: number;
 }
 
 export interface FittedNetwork {
@@ -28,6 +28,8 @@ export interface FittedNetwork {
   readonly fits: readonly LayerFit[];
   /** Some activation was approximated. */
   readonly approximate: boolean;
+  /** Over the calibration rows, each as scored by a network that was fitted to others in the same way. */
+  readonly heldOut: Agreement;
 }
 
 export interface FitRequest {
@@ -38,29 +40,97 @@ export interface FitRequest {
   readonly rows: number;
   readonly maxError: number;
   readonly typicalScore: number;
+  /** Where layers fitted one at a time reach it, they are not fitted together. */
+  readonly minAgreement: number;
 }
 
-/**
- * A calibrated deviation below this share of its layer's is taken for that: a unit that calibration hardly moved (a border pixel) may move
- * later, and a quadratic fitted to a narrow range grows fast outside of it.
- */
-const leastDeviation = 0.35;
-/**
- * Largest c1 / (c2 deviation): p(u) is evaluated as c2 u (u + c1 / c2), so that a nearly linear unit wants a factor far larger than u, which
- * costs bits. The curvature added instead is at most 1 / 64 of a deviation.
- */
-const largestShift = 64;
+/** Calibration rows are held out by thirds. */
+const folds = 3;
+/** Products that all fits may take: less than a minute of a thread. Those with rows held out take half the effort of the last one. */
+const mostProducts = 7e10;
 
 /**
- * Replaces activations by quadratics, a unit each, layer by layer: each layer is fitted to what the layers before it, already replaced,
- * produce on the calibration rows. Polynomials of degree 2 stay as they are.
+ * Replaces activations by quadratics, a unit each. First layer by layer, each fitted to what the layers before it, already replaced, produce
+ * on the calibration rows; then all together, by distillation, where that brings rows that were held out nearer to the original's scores.
+ * Polynomials of degree 2 stay as they are.
  * @throws {AppError} plan.impossible where a layer's calibrated values are not finite
  */
-export function fitActivations(request: FitRequest): FittedNetwork {
+export function* fitActivations(request: FitRequest): Steps<FittedNetwork> {
   const { chain, calibration, rows } = request;
-  const clear = clearScores(chain, calibration, rows);
-  const layers: PolynomialLayer[] = [];
-  const fits: LayerFit[] = [];
+  const start = fitLayers(chain, calibration);
+  yield;
+  const fits = yield* layerFits(request, start);
+  const approximate = fits.some((fit) => !fit.exact);
+  if (!approximate) {
+    const network = networkOf(chain, start);
+    return { network, fits, approximate, heldOut: agreementOf(request, polynomialScores(network, calibration, rows)) };
+  }
+  const apart = yield* crossValidate(request, function* (_fold, layers) {
+    yield;
+    return layers;
+  });
+  const whole = { network: networkOf(chain, start), fits, approximate, heldOut: agreementOf(request, apart) };
+  const effort =
+    whole.heldOut.agreement >= request.minAgreement
+      ? undefined
+      : effortWithin(mostProducts / (1 + folds / 2), chain, rows);
+  if (effort === undefined) return whole;
+  const half = { rows: effort.rows >> 1, steps: effort.steps >> 1 };
+  const together = yield* crossValidate(request, (fold, layers, learnt) =>
+    fitTogether(request, layers, { effort: half, fold, calibration: learnt }),
+  );
+  const heldOut = agreementOf(request, together);
+  if (heldOut.agreement < whole.heldOut.agreement) return whole;
+  const layers = yield* fitTogether(request, start, { effort, fold: folds, calibration });
+  return { network: networkOf(chain, layers), fits, approximate, heldOut };
+}
+
+/** Scores of each row by a network that has not seen it. @param fit makes it of what layers fitted one at a time are */
+function* crossValidate(
+  { chain, calibration, rows }: FitRequest,
+  fit: (fold: number, start: readonly FittedLayer[], learnt: Float64Array) => Steps<readonly FittedLayer[]>,
+): Steps<Float64Array> {
+  const { inputs, outputs } = chain;
+  const scores = new Float64Array(rows * outputs);
+  for (let fold = 0; fold < folds; fold += 1) {
+    yield;
+    const isHeldOut = (row: number): boolean => row % folds === fold;
+    const learnt = calibration.filter((_, index) => !isHeldOut(Math.floor(index / inputs)));
+    const held = calibration.filter((_, index) => isHeldOut(Math.floor(index / inputs)));
+    const layers = yield* fit(fold, fitLayers(chain, learnt), learnt);
+    const own = polynomialScores(networkOf(chain, layers), held, held.length / inputs);
+    for (const [index, score] of own.entries())
+      scores[(Math.floor(index / outputs) * folds + fold) * outputs + (index % outputs)] = score;
+  }
+  return scores;
+}
+
+function* fitTogether(
+  { chain }: FitRequest,
+  start: readonly FittedLayer[],
+  to: { readonly effort: Effort; readonly fold: number; readonly calibration: Float64Array },
+): Steps<FittedLayer[]> {
+  const { effort, fold, calibration } = to;
+  const quadratics = yield* distil({
+    chain,
+    layers: start,
+    known: { values: calibration, inputs: chain.inputs },
+    effort,
+    report: (done, total) => ({
+      stage: 'Fitting activations',
+      done: fold * total + done,
+      total: (folds + 1) * total,
+      unit: 'steps',
+    }),
+  });
+  return start.map((layer, index) => {
+    const fitted = quadratics[index];
+    return fitted === undefined ? layer : { ...layer, quadratics: fitted, polynomials: inPowers(fitted) };
+  });
+}
+
+function fitLayers(chain: AffineChain, calibration: Float64Array): FittedLayer[] {
+  const layers: FittedLayer[] = [];
   let x = calibration;
   for (let index = 0; index < chain.layers.length; index += 2) {
     const [affine, activation] = [chain.layers[index], chain.layers[index + 1]];
@@ -72,22 +142,47 @@ export function fitActivations(request: FitRequest): FittedNetwork {
     }
     const u = preActivations(affine, x);
     if (!u.every(Number.isFinite)) throw tooWide(activation.name);
-    const polynomials = exactPolynomials(activation.activation, matrix.rows);
-    const fitted = polynomials ?? fitUnits(activation.activation, unitMoments(u, matrix.rows));
-    layers.push({ name: activation.name, matrix, bias, polynomials: fitted });
-    x = applyPolynomials(fitted, u);
-    const rest: AffineChain = { ...chain, inputs: matrix.rows, layers: chain.layers.slice(index + 2) };
-    const agreement = measureAgreement(request.task, { clear, other: clearScores(rest, x, rows), rows }, request);
-    fits.push({
-      layer: activation.name,
-      exact: polynomials !== undefined,
-      agreement: agreement.agreement,
-      agreementLowerBound: agreement.agreementLowerBound,
-      maxError: agreement.maxError,
-    });
+    const replaced = replace(activation.activation, u, matrix.rows);
+    layers.push({ name: activation.name, matrix, bias, ...replaced });
+    x = applyPolynomials(replaced.polynomials, u);
   }
-  const network = { inputs: chain.inputs, outputs: chain.outputs, layers };
-  return { network, fits, approximate: fits.some((fit) => !fit.exact) };
+  return layers;
+}
+
+/** @param u rows x units */
+function replace(
+  activation: Activation,
+  u: Float64Array,
+  units: number,
+): { readonly polynomials: UnitPolynomials; readonly quadratics?: UnitQuadratics } {
+  const exact = exactPolynomials(activation, units);
+  if (exact !== undefined) return { polynomials: exact };
+  const quadratics = projectUnits(activation, u, units);
+  return { polynomials: inPowers(quadratics), quadratics };
+}
+
+function* layerFits(request: FitRequest, layers: readonly FittedLayer[]): Steps<LayerFit[]> {
+  const { chain, calibration } = request;
+  const fits: LayerFit[] = [];
+  let x = calibration;
+  for (const [index, layer] of layers.entries()) {
+    if (layer.polynomials === undefined) break;
+    yield;
+    x = applyPolynomials(layer.polynomials, preActivations(layer, x));
+    const rest = { ...chain, inputs: layer.matrix.rows, layers: chain.layers.slice(2 * index + 2) };
+    const { agreement } = agreementOf(request, clearScores(rest, x, request.rows));
+    fits.push({ layer: layer.name, exact: layer.quadratics === undefined, agreement });
+  }
+  return fits;
+}
+
+function networkOf({ inputs, outputs }: AffineChain, layers: readonly FittedLayer[]): PolynomialNetwork {
+  return { inputs, outputs, layers: layers.map(({ quadratics: _, ...layer }) => layer) };
+}
+
+function agreementOf(request: FitRequest, other: Float64Array): Agreement {
+  const { chain, calibration, rows, task } = request;
+  return measureAgreement(task, { clear: clearScores(chain, calibration, rows), other, rows }, request);
 }
 
 function tooWide(layer: string): AppError {
@@ -106,87 +201,4 @@ function exactPolynomials(activation: Activation, units: number): UnitPolynomial
   if (c2 === 0 || higher.some((coefficient) => coefficient !== 0)) return undefined;
   const all = (value: number): Float64Array => new Float64Array(units).fill(value);
   return { c0: all(c0), c1: all(c1), c2: all(c2) };
-}
-
-/** What calibration rows produce at a unit. */
-interface Moments {
-  readonly mean: Float64Array;
-  readonly deviation: Float64Array;
-}
-
-/** @param u rows x units. @returns means and deviations, the latter at least a share of the layer's */
-function unitMoments(u: Float64Array, units: number): Moments {
-  const rows = u.length / units;
-  const mean = new Float64Array(units);
-  const deviation = new Float64Array(units);
-  for (const [index, value] of u.entries()) mean[index % units] = (mean[index % units] ?? 0) + value / rows;
-  for (const [index, value] of u.entries()) {
-    const unit = index % units;
-    deviation[unit] = (deviation[unit] ?? 0) + (value - (mean[unit] ?? 0)) ** 2 / rows;
-  }
-  const layer = Math.sqrt(deviation.reduce((sum, variance) => sum + variance, 0) / units) || 1;
-  return { mean, deviation: deviation.map((variance) => Math.max(Math.sqrt(variance), leastDeviation * layer)) };
-}
-
-function fitUnits(activation: Activation, { mean, deviation }: Moments): UnitPolynomials {
-  const units = mean.length;
-  const fitted = { c0: new Float64Array(units), c1: new Float64Array(units), c2: new Float64Array(units) };
-  const project = projection(activation);
-  for (let unit = 0; unit < units; unit += 1) {
-    const mu = mean[unit] ?? 0;
-    const sigma = deviation[unit] ?? 1;
-    const [h0, h1, free] = project(mu, sigma);
-    const least = Math.abs(h1) / largestShift;
-    const h2 = Math.abs(free) >= least ? free : free < 0 ? -least : least;
-    // h0 + h1 z + h2 (z² - 1) with z = (u - mu) / sigma, in powers of u; single precision, so that no machine's last bit shows.
-    const c2 = h2 / sigma ** 2;
-    const c1 = h1 / sigma - 2 * c2 * mu;
-    fitted.c2[unit] = Math.fround(c2);
-    fitted.c1[unit] = Math.fround(c1);
-    fitted.c0[unit] = Math.fround(h0 - h2 - (h1 / sigma) * mu + c2 * mu * mu);
-  }
-  return fitted;
-}
-
-/** The first three coefficients in Hermite polynomials 1, z, z² - 1 of f(mu + sigma z) for normal z. */
-type Projection = (mu: number, sigma: number) => readonly [number, number, number];
-
-function projection(activation: Activation): Projection {
-  if (activation.kind === 'relu') return reluProjection;
-  if (activation.kind === 'leaky-relu') {
-    const { slope } = activation;
-    return (mu, sigma) => {
-      const [h0, h1, h2] = reluProjection(mu, sigma);
-      return [slope * mu + (1 - slope) * h0, slope * sigma + (1 - slope) * h1, (1 - slope) * h2];
-    };
-  }
-  return numericProjection(activationFunction(activation));
-}
-
-/** In closed form, with a = mu / sigma: E f = mu F(a) + sigma f(a); E z f = sigma F(a); E (z² - 1) f / 2 = sigma f(a) / 2. */
-function reluProjection(mu: number, sigma: number): readonly [number, number, number] {
-  const a = mu / sigma;
-  const density = Math.exp((-a * a) / 2) / Math.sqrt(2 * Math.PI);
-  const below = (1 + erf(a * Math.SQRT1_2)) / 2;
-  return [mu * below + sigma * density, sigma * below, (sigma * density) / 2];
-}
-
-/** By the trapezoid rule, which converges faster than any power for smooth functions under a normal weight. */
-function numericProjection(f: (x: number) => number): Projection {
-  const steps = 192;
-  const width = 16 / steps;
-  const nodes = Array.from({ length: steps + 1 }, (_, index) => {
-    const z = index * width - 8;
-    return { z, weight: (width * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI) };
-  });
-  return (mu, sigma) => {
-    let [h0, h1, h2] = [0, 0, 0];
-    for (const { z, weight } of nodes) {
-      const value = f(mu + sigma * z) * weight;
-      h0 += value;
-      h1 += value * z;
-      h2 += (value * (z * z - 1)) / 2;
-    }
-    return [h0, h1, h2];
-  };
 }

@@ -1,5 +1,6 @@
 import type { PlanMode } from '../artifact/outcomes.ts';
 import type { Body, Feature, Task } from '../model/ir.ts';
+import type { Agreement } from '../table/accuracy.ts';
 import type { PlannedRanges } from '../table/range.ts';
 import type { ClientPlan, ServerPlan } from './plan.ts';
 import type { TensorWriter } from './tensors.ts';
@@ -52,6 +53,8 @@ export interface PlannedMode {
   readonly memoryBytes: number;
   /** The clear twin of what the server computes: rows x inputs preprocessed features to rows x outputs scores. */
   readonly twin: (features: Float64Array, rows: number) => Float64Array;
+  /** Where the plan was fitted to calibration rows: how it agrees on rows that it was not fitted to. */
+  readonly heldOut?: Agreement;
 }
 
 /** A wanted mode that has no plan, and why. */

@@ -3,7 +3,7 @@ import { AppError } from '../error.ts';
 import type { AffineChain } from '../model/ir.ts';
 import type { Steps } from '../progress.ts';
 import { measureAgreement } from '../table/accuracy.ts';
-import { planEachMode } from './each-mode.ts';
+import { planEachMode, type ModePlan } from './each-mode.ts';
 import { planFeatures } from './features-planner.ts';
 import { fitActivations, type FittedNetwork } from './activations.ts';
 import type { BodyRequest, PlannedBody, PlannedMode } from './body-planner.ts';
@@ -26,23 +26,29 @@ const share = 0.25;
 
 /** @throws {AppError} plan.impossible, plan.not-proven */
 export function* planNetwork(request: BodyRequest<AffineChain>): Steps<PlannedBody> {
-  const prepared = prepare(request);
+  const prepared = yield* prepare(request);
   return yield* planEachMode(request.modes, function* (mode) {
     yield;
-    if (mode === 'latency') return planFeatures(request, prepared, mode);
-    const plan = planRecords(request, prepared, mode);
-    return { plan, candidates: [candidateOf(plan)] };
+    const { plan, candidates } = planOf(request, prepared, mode);
+    const { approximate, heldOut } = prepared.fitted;
+    return { plan: approximate ? { ...plan, heldOut } : plan, candidates };
   });
 }
 
-function prepare(request: BodyRequest<AffineChain>): PreparedNetwork {
+function planOf(request: BodyRequest<AffineChain>, prepared: PreparedNetwork, mode: PlanMode): ModePlan {
+  if (mode === 'latency') return planFeatures(request, prepared, mode);
+  const plan = planRecords(request, prepared, mode);
+  return { plan, candidates: [candidateOf(plan)] };
+}
+
+function* prepare(request: BodyRequest<AffineChain>): Steps<PreparedNetwork> {
   const calibration = scaleFeatures(request.calibration, request.ranges);
   const canaries = scaleFeatures(request.canaries, request.ranges);
   const chain = scaleFirstLayer(request.body, request.ranges);
   const { task, rows, maxError, scoreScale, minAgreement } = request;
-  const fitted = fitActivations({ chain, task, calibration, rows, maxError, typicalScore: scoreScale });
-  const worst = fitted.fits.find((fit) => fit.agreement < minAgreement);
-  if (worst !== undefined) throw disagreement(worst, minAgreement);
+  const wanted = { maxError, minAgreement, typicalScore: scoreScale };
+  const fitted = yield* fitActivations({ chain, task, calibration, rows, ...wanted });
+  if (fitted.heldOut.agreement < minAgreement) throw disagreement(fitted, minAgreement);
   const rounded = chooseRounding(request, fitted, calibration);
   return {
     fitted,
@@ -53,11 +59,15 @@ function prepare(request: BodyRequest<AffineChain>): PreparedNetwork {
   };
 }
 
-function disagreement(fit: FittedNetwork['fits'][number], minAgreement: number): AppError {
-  const { layer, agreement, agreementLowerBound } = fit;
+function disagreement({ fits, heldOut }: FittedNetwork, minAgreement: number): AppError {
+  const { agreement, agreementLowerBound } = heldOut;
+  const before = (index: number): number => fits[index - 1]?.agreement ?? 1;
+  const [costliest] = fits
+    .map(({ layer, agreement: after }, index) => ({ layer, lost: before(index) - after }))
+    .sort((a, b) => b.lost - a.lost);
   return new AppError(
     'plan.not-proven',
-    `With the activation ${layer} as a polynomial the network agrees with the model on ${percent(agreement)} of the calibration rows (at least ${percent(agreementLowerBound)} at 95 % confidence), not on ${percent(minAgreement)}.`,
+    `With polynomials for its activations, of which ${costliest?.layer ?? ''} costs the most, the network agrees with the model on ${percent(agreement)} of the calibration rows that they were not fitted to (at least ${percent(agreementLowerBound)} at 95 % confidence), not on ${percent(minAgreement)}.`,
     {
       hint: `Allow --min-agreement ${String(Math.floor(agreement * 100) / 100)}, give more calibration rows, or train with polynomial activations (x * x).`,
     },

@@ -3,7 +3,7 @@ import type { PlanMode } from '../artifact/outcomes.ts';
 import type { Model } from '../model/ir.ts';
 import { clearScores } from '../model/score.ts';
 import type { Steps } from '../progress.ts';
-import { typicalScore } from '../table/accuracy.ts';
+import { typicalScore, type Agreement } from '../table/accuracy.ts';
 import { planFeatureRanges, type PlannedRanges } from '../table/range.ts';
 import type { BodyRequest, CandidateReport, PlannedBody, PlannedMode, RefusedMode } from './body-planner.ts';
 import { planNetwork } from './network-planner.ts';
@@ -34,6 +34,8 @@ export interface PlannedDeployment {
   readonly canaryScores: Readonly<Record<string, Float64Array>>;
   /** By mode: the clear twin of what the server computes. */
   readonly twins: Readonly<Record<string, PlannedMode['twin']>>;
+  /** By mode, for plans that were fitted to calibration rows: how they agree on rows that they were not fitted to. */
+  readonly heldOut: Readonly<Record<string, Agreement>>;
   /** By mode: predicted resident memory of the evaluator, in bytes. */
   readonly memoryBytes: Readonly<Record<string, number>>;
   readonly ranges: PlannedRanges;
@@ -69,6 +71,9 @@ export function* planModel(request: PlanRequest): Steps<PlannedDeployment> {
     canaries,
     canaryScores: Object.fromEntries(plans.map(({ client, twin }) => [client.mode, twin(canaries, canaryPool)])),
     twins: Object.fromEntries(plans.map(({ client, twin }) => [client.mode, twin])),
+    heldOut: Object.fromEntries(
+      plans.flatMap(({ client, heldOut }) => (heldOut === undefined ? [] : [[client.mode, heldOut] as const])),
+    ),
     memoryBytes: Object.fromEntries(plans.map(({ client, memoryBytes }) => [client.mode, memoryBytes])),
     ranges,
     candidates: planned.candidates,
