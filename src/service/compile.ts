@@ -44,12 +44,12 @@ export async function compileModel(
   await checkOutputFolder(path);
   running.onProgress({ stage: 'Reading the model and the calibration rows' });
   const calibrated = await readCalibrated(options, { environment, running });
+  const truth = await readTruth(options.labels, calibrated, running);
   running.onProgress({ stage: 'Planning' });
   const modes: readonly PlanMode[] = options.mode === 'auto' ? ['latency', 'throughput'] : [options.mode];
   const planned = await inSteps(planModel({ ...options, ...calibrated, modes }), running);
   checkMemory(planned);
   const archives = packDeployment(planned);
-  const truth = await readTruth(options.labels, calibrated, running);
   const proofs = await prove(options, { calibrated, planned, archives }, { environment, running });
   const reveals = revealsOf(planned.client);
   const report = makeReport({ options, calibrated, planned, deployment: archives.id, proofs, truth, reveals });
