@@ -1,11 +1,17 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { inOneGo } from '../../../test/in-one-go.ts';
+import { readTable } from '../../../test/tables.ts';
+import { importModel } from '../model/import.ts';
 import { fromDense } from '../model/sparse.ts';
 import type { Activation, AffineChain, Task } from '../model/ir.ts';
 import { clearScores } from '../model/score.ts';
+import type { Progress } from '../progress.ts';
+import { measureAccuracy, measureAgreement, readLabels, typicalScore } from '../table/accuracy.ts';
+import { planFeatureRanges } from '../table/range.ts';
 import { fitActivations, type FittedNetwork } from './activations.ts';
-import { polynomialScores } from './network.ts';
-import { weylWords } from './ranges.ts';
+import { polynomialScores, scaleFirstLayer } from './network.ts';
+import { scaleFeatures, weylWords } from './ranges.ts';
 import { roundNetwork, roundedScores } from './rounding.ts';
 
 const task: Task = { kind: 'regression', link: { kind: 'identity' } };
@@ -99,5 +105,69 @@ describe('roundNetwork', () => {
     const { fitted, calibration } = fit({ kind: 'sigmoid' });
     const rounded = roundNetwork(fitted.network, calibration, { hidden: [6], last: 11 });
     for (const layer of rounded.layers) expect(layer.matrix.values.every(Number.isInteger)).toBe(true);
+  });
+});
+
+describe('on the fixtures, with rows that no fit has seen', () => {
+  function read(file: string) {
+    const { header, rows: table } = readTable(file);
+    return { header, values: Float64Array.from(table.flat(), Number), rows: table.length };
+  }
+
+  /** Fits a network to its calibration rows and holds it against the original on the test rows. */
+  function fitFixture(name: string, minAgreement: number) {
+    const model = importModel(
+      `${name}.onnx`,
+      readFileSync(new URL(`../../../test/fixtures/mnist/${name}.onnx`, import.meta.url)),
+    );
+    if (model.body.kind !== 'affine-chain') throw new TypeError('no network');
+    const [known, unseen] = [read('mnist/calibration.csv'), read('mnist/data.csv')];
+    const ranges = planFeatureRanges(known.values, known.rows, model.preprocessing);
+    const chain = scaleFirstLayer(model.body, ranges);
+    const typical = typicalScore(clearScores(model.body, known.values, known.rows), known.rows);
+    const wanted = { maxError: 1e-3, minAgreement, typicalScore: typical };
+    const request = {
+      chain,
+      task: model.task,
+      calibration: scaleFeatures(known.values, ranges),
+      rows: known.rows,
+      ...wanted,
+    };
+    const seen: Progress[] = [];
+    const steps = fitActivations(request);
+    let step = steps.next();
+    for (; step.done !== true; step = steps.next()) if (step.value !== undefined) seen.push(step.value);
+    const fitted = step.value;
+    const clear = clearScores(model.body, unseen.values, unseen.rows);
+    const other = polynomialScores(fitted.network, scaleFeatures(unseen.values, ranges), unseen.rows);
+    const found = measureAgreement(model.task, { clear, other, rows: unseen.rows }, wanted);
+    const truth = readLabels(model.task, readTable('mnist/labels.csv'));
+    const accuracy = (scores: Float64Array) => measureAccuracy(model.task, scores, truth).value;
+    return { fitted, found, lost: accuracy(clear) - accuracy(other), seen };
+  }
+
+  it('a network that agrees enough is fitted a layer at a time', () => {
+    const { fitted, found, seen } = fitFixture('mlp_relu', 0.99);
+    expect(seen).toEqual([]);
+    expect(fitted.heldOut.agreement).toBe(0.99);
+    expect(found.agreement).toBe(0.985);
+  });
+
+  it('fitting the layers together brings scores nearer', () => {
+    const apart = fitFixture('mlp3_relu', 0);
+    const together = fitFixture('mlp3_relu', 1);
+    // Measured: 0.148 and 0.108 of the scores, root mean square, at 99.0 and 98.0 % of labels.
+    expect(together.found.rmsError).toBeLessThan(0.9 * apart.found.rmsError);
+    expect(together.found.agreement).toBeGreaterThanOrEqual(0.98);
+    expect(together.seen[0]).toMatchObject({ stage: 'Fitting activations', done: 0, unit: 'steps' });
+    expect(together.seen.at(-1)?.done).toBeLessThan(together.seen.at(-1)?.total ?? 0);
+  });
+
+  it('a convolutional network with three activations agrees as the default demands', { timeout: 600_000 }, () => {
+    const { fitted, found, lost } = fitFixture('cnn_relu', 0.99);
+    // Measured: 96.0 % of labels and 1.5 points of accuracy lost where layers are fitted one at a time; 98.0 % and 0.5 points together.
+    expect(fitted.heldOut.agreement).toBeGreaterThanOrEqual(0.99);
+    expect(found.agreement).toBeGreaterThanOrEqual(0.98);
+    expect(lost).toBeLessThanOrEqual(0.005 + 1e-9);
   });
 });

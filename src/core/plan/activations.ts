@@ -13,6 +13,7 @@ import {
   type PolynomialNetwork,
   type UnitPolynomials,
 } from './network.ts';
+import { blendedRows } from './ranges.ts';
 
 /** How well the network still agrees when one layer's activation after the other is replaced: this one and those before it. */
 export interface LayerFit {
@@ -69,11 +70,11 @@ export function* fitActivations(request: FitRequest): Steps<FittedNetwork> {
     yield;
     return layers;
   });
+  yield;
   const whole = { network: networkOf(chain, start), fits, approximate, heldOut: agreementOf(request, apart) };
-  const effort =
-    whole.heldOut.agreement >= request.minAgreement
-      ? undefined
-      : effortWithin(mostProducts / (1 + folds / 2), chain, rows);
+  const effort = agreesEnough(request, whole)
+    ? undefined
+    : yield* effortWithin(mostProducts / (1 + folds / 2), chain, rows);
   if (effort === undefined) return whole;
   const half = { rows: effort.rows >> 1, steps: effort.steps >> 1 };
   const together = yield* crossValidate(request, (fold, layers, learnt) =>
@@ -174,6 +175,16 @@ function* layerFits(request: FitRequest, layers: readonly FittedLayer[]): Steps<
     fits.push({ layer: layer.name, exact: layer.quadratics === undefined, agreement });
   }
   return fits;
+}
+
+/** On rows that it was not fitted to, and on those that the proof will ask for: the known ones and rows between them. */
+function agreesEnough(request: FitRequest, { network, heldOut }: FittedNetwork): boolean {
+  const { chain, calibration, rows, task, minAgreement } = request;
+  const blended = blendedRows(calibration, chain.inputs);
+  const clear = clearScores(chain, blended, rows);
+  const between = measureAgreement(task, { clear, other: polynomialScores(network, blended, rows), rows }, request);
+  const known = agreementOf(request, polynomialScores(network, calibration, rows));
+  return Math.min(heldOut.agreement, (known.agreement + between.agreement) / 2) >= minAgreement;
 }
 
 function networkOf({ inputs, outputs }: AffineChain, layers: readonly FittedLayer[]): PolynomialNetwork {

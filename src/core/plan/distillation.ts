@@ -1,11 +1,12 @@
 import type { AffineChain } from '../model/ir.ts';
 import { clearScores } from '../model/score.ts';
 import type { Progress, Steps } from '../progress.ts';
-import { batchMap } from './batch-maps.ts';
+import { batchMap, type BatchMap } from './batch-maps.ts';
 import { below } from './canaries.ts';
 import type { UnitQuadratics } from './hermite.ts';
 import {
   batch,
+  bend,
   finished,
   learn,
   learningUnits,
@@ -44,15 +45,18 @@ const fewestSteps = 100;
 const mostNumbers = 2 ** 25;
 /** Of a step, in deviations of a layer's outputs; it shrinks to nothing, evenly. */
 const stepSize = 0.02;
+/** Share of the steps after which units have to bend: until then they may change the way in which they do. */
+const bendFrom = 1 / 2;
 
 /**
  * The most effort that costs no more than so many products.
  * @returns undefined where too little of it is left
  */
-export function effortWithin(products: number, chain: AffineChain, rows: number): Effort | undefined {
+export function* effortWithin(products: number, chain: AffineChain, rows: number): Steps<Effort | undefined> {
   const [first, ...later] = chain.layers.filter((layer) => layer.kind === 'affine');
   const firstProducts = first?.matrix.values.length ?? 0;
-  const laterProducts = later.reduce((sum, layer) => sum + batchMap(layer).matrix.values.length, 0);
+  const maps = yield* mapsOf(later);
+  const laterProducts = maps.reduce((sum, { matrix }) => sum + matrix.values.length, 0);
   const all = chain.layers.reduce((sum, layer) => sum + (layer.kind === 'affine' ? layer.matrix.values.length : 0), 0);
   const known = Math.min(rows, mostEffort.rows);
   const fixed = known * all;
@@ -73,7 +77,7 @@ export function effortWithin(products: number, chain: AffineChain, rows: number)
 export function* distil(lesson: Lesson): Steps<(UnitQuadratics | undefined)[]> {
   const { layers, effort } = lesson;
   const answers = yield* ask(lesson);
-  const maps = layers.map((layer) => batchMap(layer));
+  const maps = yield* mapsOf(layers);
   const learner: Learner = {
     maps,
     units: layers.slice(0, -1).map((layer, index) => learningUnits(layer, maps[index + 1])),
@@ -89,12 +93,22 @@ export function* distil(lesson: Lesson): Steps<(UnitQuadratics | undefined)[]> {
       if (units.isFixed) continue;
       move(units, slopes[index] ?? [], { size, count: step + 1 });
       tie(units);
+      if (step >= effort.steps * bendFrom) bend(units);
     }
   }
   return layers.map(({ quadratics }, index) => {
     const units = learner.units[index];
     return quadratics === undefined || units === undefined ? undefined : finished(units);
   });
+}
+
+function* mapsOf(layers: readonly Parameters<typeof batchMap>[0][]): Steps<BatchMap[]> {
+  const maps: BatchMap[] = [];
+  for (const layer of layers) {
+    yield;
+    maps.push(batchMap(layer));
+  }
+  return maps;
 }
 
 function* ask({ chain, known, effort }: Lesson): Steps<Answers> {

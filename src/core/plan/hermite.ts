@@ -38,15 +38,10 @@ export function projectUnits(activation: Activation, u: Float64Array, units: num
     const projected = project(mean[unit] ?? 0, deviation[unit] ?? 1);
     h0[unit] = Math.fround(projected[0]);
     h1[unit] = Math.fround(projected[1]);
-    const curvature = Math.max(Math.abs(projected[2]), leastCurvature(projected[1]));
+    const curvature = Math.max(Math.abs(projected[2]), Math.abs(projected[1]) / largestShift);
     h2[unit] = Math.fround(projected[2] < 0 ? -curvature : curvature);
   }
   return { mean, deviation, h0, h1, h2 };
-}
-
-/** The least size of h2 that may stand beside h1. */
-export function leastCurvature(h1: number): number {
-  return Math.abs(h1) / largestShift;
 }
 
 /** In powers of u; single precision again. */

@@ -1,9 +1,14 @@
 import { applyMap, mapGradient, type BatchMap } from './batch-maps.ts';
-import { leastCurvature, type UnitQuadratics } from './hermite.ts';
+import type { UnitQuadratics } from './hermite.ts';
 import type { PolynomialLayer } from './network.ts';
 
 /** Rows of a step. */
 export const batch = 64;
+/**
+ * Largest h1 / h2 of a unit that was fitted. A unit is evaluated as u (u + c1 / c2), in units in which neither factor exceeds 1: nearly linear
+ * ones leave u few bits, so that noise takes more modulus.
+ */
+const steepest = 16;
 /** Of Adam's running means, and what keeps it from dividing by zero. */
 const [meanDecay, squareDecay, smallest] = [0.9, 0.999, 1e-8];
 
@@ -229,22 +234,26 @@ export function tie(units: LearningUnits): void {
   );
 }
 
-/** What was learnt, in single precision and bent far enough to be evaluated. */
-export function finished(units: LearningUnits): UnitQuadratics {
-  const [h0, h1, h2] = units.terms.map((term) => term.map(Math.fround));
-  if (h0 === undefined || h1 === undefined || h2 === undefined) throw new TypeError('a quadratic has three terms');
+/** Bends units far enough that little is lost when they are evaluated; those that are read alike as far as the steepest of them. */
+export function bend(units: LearningUnits): void {
   const least = new Float64Array(units.groupOf.length);
-  const bent: LearningUnits = { ...units, terms: [h0, h1, h2] };
-  eachCurvature(bent, (curvature, group, unit) => {
+  const [, h1] = units.terms;
+  eachCurvature(units, (curvature, group, unit) => {
     const scale = (units.deviation[unit] ?? 1) * (units.deviation[unit] ?? 1);
-    least[group] = Math.max(least[group] ?? 0, leastCurvature(h1[unit] ?? 0) / scale);
+    least[group] = Math.max(least[group] ?? 0, Math.abs(h1?.[unit] ?? 0) / steepest / scale);
     return curvature;
   });
-  eachCurvature(bent, (curvature, group) => {
+  eachCurvature(units, (curvature, group) => {
     const size = Math.max(Math.abs(curvature), least[group] ?? 0);
     return curvature < 0 ? -size : size;
   });
-  return { mean: units.mean, deviation: units.deviation, h0, h1, h2 };
+}
+
+/** What was learnt, in single precision. */
+export function finished({ terms, mean, deviation }: LearningUnits): UnitQuadratics {
+  const [h0, h1, h2] = terms.map((term) => term.map(Math.fround));
+  if (h0 === undefined || h1 === undefined || h2 === undefined) throw new TypeError('a quadratic has three terms');
+  return { mean, deviation, h0, h1, h2 };
 }
 
 /** Sees every unit that is read, and changes its curvature in u. */
