@@ -16,9 +16,6 @@ const cases: readonly EngineCase[] = [
   { model: 'mnist/mlp_relu.onnx', mode: 'throughput', goal: 'at least 200 records/s' },
   { model: 'mnist/mlp_bn_quad.onnx', mode: 'latency' },
   { model: 'mnist/mlp3_relu.onnx', mode: 'latency' },
-  { model: 'mnist/cnn_square.onnx', mode: 'latency', goal: 'at most 700 ms' },
-  { model: 'mnist/cnn_relu.onnx', mode: 'latency', goal: 'at most 5,000 ms' },
-  { model: 'mnist/cnn_relu.onnx', mode: 'throughput', goal: 'at least 30 records/s' },
 ];
 
 /** The article's network 784-392-10 and others, one image and many. */
