@@ -1,6 +1,6 @@
 import type { SparseMatrix } from '../model/ir.ts';
-import { forEachInRow, rowBuilder, transpose } from '../model/sparse.ts';
-import { equalColumns } from './pooling.ts';
+import { transpose } from '../model/sparse.ts';
+import { equalColumns, overGroups } from './pooling.ts';
 
 /**
  * Affine maps over a batch of rows, forwards and backwards. Numbers lie unit by unit (unit x batch), so that the inner loop runs along the
@@ -19,25 +19,9 @@ export interface BatchMap {
 export function batchMap({ matrix, bias }: { readonly matrix: SparseMatrix; readonly bias: Float64Array }): BatchMap {
   const groupOf = new Int32Array(matrix.columns).fill(-1);
   const groups = equalColumns(matrix);
-  const isFirst = new Uint8Array(matrix.columns);
-  for (const [group, columns] of groups.entries()) {
-    isFirst[columns[0] ?? 0] = 1;
-    for (const column of columns) groupOf[column] = group;
-  }
-  const builder = rowBuilder(groups.length);
-  for (let row = 0; row < matrix.rows; row += 1) {
-    forEachInRow(matrix, row, (column, value) => {
-      if (isFirst[column] === 1) builder.add(groupOf[column] ?? 0, value);
-    });
-    builder.endRow();
-  }
-  const pooled = builder.finish();
-  return {
-    matrix: pooled,
-    transposed: transpose(pooled),
-    bias,
-    groupOf,
-  };
+  for (const [group, columns] of groups.entries()) for (const column of columns) groupOf[column] = group;
+  const pooled = overGroups(matrix, groups);
+  return { matrix: pooled, transposed: transpose(pooled), bias, groupOf };
 }
 
 /** @param x inputs x batch @returns W x + b, outputs x batch */

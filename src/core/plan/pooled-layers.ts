@@ -1,13 +1,13 @@
 import type { SparseMatrix } from '../model/ir.ts';
-import { forEachInRow, rowBuilder } from '../model/sparse.ts';
-import { equalColumns, type ColumnGroups } from './pooling.ts';
+import { rowBuilder } from '../model/sparse.ts';
+import { equalColumns, overGroups, type ColumnGroups } from './pooling.ts';
 import type { RoundedLayer } from './rounding.ts';
 
 /** Layers with sums of their own for units that are read alike, wherever that takes fewer terms. What the layers compute is the same. */
 export function poolUnits(layers: readonly RoundedLayer[]): RoundedLayer[] {
   return layers.flatMap((layer, index) => {
     const groups = index === 0 ? [] : equalColumns(layer.matrix);
-    const pooled = groups.length === 0 ? layer.matrix : keepFirsts(layer.matrix, groups);
+    const pooled = groups.length === 0 ? layer.matrix : overGroups(layer.matrix, groups);
     const sums = groups.reduce((sum, group) => sum + group.length, 0);
     if (pooled.values.length + sums >= layer.matrix.values.length) return [layer];
     const bias = new Float64Array(groups.length);
@@ -23,20 +23,6 @@ function sumMatrix(groups: ColumnGroups, columns: number): SparseMatrix {
   const builder = rowBuilder(columns);
   for (const group of groups) {
     for (const column of group) builder.add(column, 1);
-    builder.endRow();
-  }
-  return builder.finish();
-}
-
-/** The matrix over groups in place of columns. */
-function keepFirsts(matrix: SparseMatrix, groups: ColumnGroups): SparseMatrix {
-  const groupOf = new Map(groups.map(([first = 0], group) => [first, group]));
-  const builder = rowBuilder(groups.length);
-  for (let row = 0; row < matrix.rows; row += 1) {
-    forEachInRow(matrix, row, (column, value) => {
-      const group = groupOf.get(column);
-      if (group !== undefined) builder.add(group, value);
-    });
     builder.endRow();
   }
   return builder.finish();

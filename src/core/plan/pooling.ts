@@ -1,5 +1,5 @@
 import type { SparseMatrix } from '../model/ir.ts';
-import { forEachInRow } from '../model/sparse.ts';
+import { forEachInRow, rowBuilder } from '../model/sparse.ts';
 import type { PolynomialNetwork } from './network.ts';
 
 /**
@@ -25,6 +25,20 @@ export function equalColumns(matrix: SparseMatrix): number[][] {
     else group.push(column);
   }
   return [...groups.values()];
+}
+
+/** @param groups of equal columns. @returns the matrix over them in place of the columns, each as its first column has it */
+export function overGroups(matrix: SparseMatrix, groups: ColumnGroups): SparseMatrix {
+  const groupOf = new Map(groups.map(([first = 0], group) => [first, group]));
+  const builder = rowBuilder(groups.length);
+  for (let row = 0; row < matrix.rows; row += 1) {
+    forEachInRow(matrix, row, (column, value) => {
+      const group = groupOf.get(column);
+      if (group !== undefined) builder.add(group, value);
+    });
+    builder.endRow();
+  }
+  return builder.finish();
 }
 
 /** For each layer the groups of its units that the layer behind it reads alike. */
