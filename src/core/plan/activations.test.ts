@@ -12,6 +12,7 @@ import { planFeatureRanges } from '../table/range.ts';
 import { fitActivations, type FittedNetwork } from './activations.ts';
 import { polynomialScores, scaleFirstLayer } from './network.ts';
 import { scaleFeatures, weylWords } from './ranges.ts';
+import { pooledUnits } from './pooling.ts';
 import { roundNetwork, roundedScores } from './rounding.ts';
 
 const task: Task = { kind: 'regression', link: { kind: 'identity' } };
@@ -92,7 +93,11 @@ describe('roundNetwork', () => {
     const clear = polynomialScores(fitted.network, calibration, rows);
     const errors = [6, 9, 12, 15].map((bits) => {
       const scores = roundedScores(
-        roundNetwork(fitted.network, calibration, { hidden: [bits], last: bits + 5 }),
+        roundNetwork(fitted.network, calibration, {
+          hidden: [bits],
+          last: bits + 5,
+          pooled: pooledUnits(fitted.network),
+        }),
         calibration,
       );
       return Math.hypot(...scores.map((score, index) => score - (clear[index] ?? NaN)));
@@ -103,7 +108,11 @@ describe('roundNetwork', () => {
 
   it('holds integers only', () => {
     const { fitted, calibration } = fit({ kind: 'sigmoid' });
-    const rounded = roundNetwork(fitted.network, calibration, { hidden: [6], last: 11 });
+    const rounded = roundNetwork(fitted.network, calibration, {
+      hidden: [6],
+      last: 11,
+      pooled: pooledUnits(fitted.network),
+    });
     for (const layer of rounded.layers) expect(layer.matrix.values.every(Number.isInteger)).toBe(true);
   });
 });

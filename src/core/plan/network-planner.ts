@@ -12,6 +12,7 @@ import { estimateRecords, recordsMemory } from './network-cost.ts';
 import { polynomialScores, scaleFirstLayer } from './network.ts';
 import { publicKeyAlone } from './plan.ts';
 import { poolUnits } from './pooled-layers.ts';
+import { pooledUnits } from './pooling.ts';
 import { joined, someRows, writeLayer, type PreparedNetwork } from './prepared-network.ts';
 import { scaleFeatures } from './ranges.ts';
 import { roundNetwork, roundedScores, type RoundedLayer, type RoundedNetwork } from './rounding.ts';
@@ -88,8 +89,9 @@ function chooseRounding(
   const { network } = fitted;
   const clear = polynomialScores(network, calibration, rows);
   const allowed = fitted.approximate ? 0.02 : maxError * 2 * share;
+  const pooled = pooledUnits(network);
   const attempt = (hidden: readonly number[], last: number): RoundedNetwork | undefined => {
-    const rounded = roundNetwork(network, calibration, { hidden, last });
+    const rounded = roundNetwork(network, calibration, { hidden, last, pooled });
     const other = roundedScores(rounded, calibration);
     const agreement = measureAgreement(task, { clear, other, rows }, { maxError, typicalScore: scoreScale });
     return agreement.maxError <= allowed ? rounded : undefined;
@@ -100,7 +102,7 @@ function chooseRounding(
     if (rounded === undefined) continue;
     return network.layers.length > 2 ? fewerBits(alike(bits), { attempt, last: bits + 5, rounded }) : rounded;
   }
-  return roundNetwork(network, calibration, { hidden: alike(mostBits), last: mostBits + 5 });
+  return roundNetwork(network, calibration, { hidden: alike(mostBits), last: mostBits + 5, pooled });
 }
 
 const [fewestBits, mostBits] = [6, 16];

@@ -1,6 +1,6 @@
 import type { SparseMatrix } from '../model/ir.ts';
 import { forEachInRow, rowBuilder } from '../model/sparse.ts';
-import { alignSteps, equalize, pooledUnits, type ColumnGroups } from './pooling.ts';
+import { alignSteps, equalize, type ColumnGroups } from './pooling.ts';
 import { preActivations, type PolynomialLayer, type PolynomialNetwork } from './network.ts';
 
 /**
@@ -35,19 +35,19 @@ export interface RoundingBits {
  * Rounds the weights. Biases make up for the error at the calibration rows' mean, so that what is left is proportional to a row's distance
  * from it.
  * @param calibration rows x inputs
+ * @param bits and, as pooledUnits has them, the units that are read alike: the same for any bits, and slow to find
  */
 export function roundNetwork(
   network: PolynomialNetwork,
   calibration: Float64Array,
-  bits: RoundingBits,
+  bits: RoundingBits & { readonly pooled: readonly ColumnGroups[] },
 ): RoundedNetwork {
   const layers: RoundedLayer[] = [];
   let [x, carried] = [calibration, identityCarry(network.inputs)];
-  const pooled = pooledUnits(network);
   for (const [index, layer] of network.layers.entries()) {
     const folded = foldCarry(layer, carried);
     const mean = columnMeans(x, folded.matrix.columns);
-    const groups = pooled[index] ?? [];
+    const groups = bits.pooled[index] ?? [];
     const rounded = roundLayer(folded, mean, { bits: bits.hidden[index] ?? bits.last, groups });
     layers.push(rounded.layer);
     if (layer.polynomials === undefined)
