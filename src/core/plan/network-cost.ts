@@ -2,7 +2,7 @@ import { AppError } from '../error.ts';
 import type { SparseMatrix } from '../model/ir.ts';
 import { cheapestDigits } from './digits.ts';
 import type { Levels } from './levels.ts';
-import { evaluatorMemory, largestHeapBytes } from './memory.ts';
+import { evaluatorMemory, largestHeapBytes, largestQueryBytes } from './memory.ts';
 import { mostHeld, schedule, type LayerEntries } from './network-schedule.ts';
 import { keySwitchMs, operationMs, ringSize, savedPolynomialBytes } from './operation-costs.ts';
 import type { ParameterSet } from './parameters.ts';
@@ -51,7 +51,7 @@ function activations(layers: readonly Pick<RoundedLayer, 'shift'>[]): number {
 
 /**
  * Predicted resident memory of the evaluator.
- * @throws {AppError} plan.impossible: more than a thread's WebAssembly has
+ * @throws {AppError} plan.impossible: more than a thread's WebAssembly has, or a longer query than endpoints take
  */
 export function recordsMemory(
   network: readonly RoundedLayer[],
@@ -66,6 +66,7 @@ export function recordsMemory(
     return rescale ? (primes - products) / primes : products === 0 ? 1 : 1.5;
   });
   const ciphertexts = mostHeld(layers, sizes) + 8;
+  if (estimate.queryBytes > largestQueryBytes) throw tooLong(layers[0]?.columns ?? 0, estimate.queryBytes);
   const heap = ciphertexts * 2 * 8 * parameters.polyModulusDegree * primes;
   if (heap > largestHeapBytes) throw tooLarge(heap);
   return evaluatorMemory(parameters, { ciphertexts, plaintexts: 4, switchingKeys: rescale ? 1 : 0, ...estimate });
@@ -78,6 +79,15 @@ function entriesOf({ columns, rowStart, columnIndex, values }: SparseMatrix): La
     columnIndex: Float64Array.from(columnIndex),
     values: Float64Array.from(values),
   };
+}
+
+function tooLong(inputs: number, bytes: number): AppError {
+  const mebibytes = (size: number): string => `${String(Math.round(size / 2 ** 20))} MiB`;
+  return new AppError(
+    'plan.impossible',
+    `With one slot a record a query of ${String(inputs)} features would take ${mebibytes(bytes)}, where endpoints take ${mebibytes(largestQueryBytes)}.`,
+    { hint: 'Use --mode latency, fewer features, or fewer activations.' },
+  );
 }
 
 function tooLarge(heap: number): AppError {

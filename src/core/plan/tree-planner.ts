@@ -5,7 +5,7 @@ import { planBits } from './bits-planner.ts';
 import type { BodyRequest, PlannedBody, PlannedMode } from './body-planner.ts';
 import { planEachMode, type ModePlan } from './each-mode.ts';
 import { AppError } from '../error.ts';
-import { evaluatorMemory } from './memory.ts';
+import { evaluatorMemory, largestQueryBytes } from './memory.ts';
 import { keySwitchMs, operationMs, ringSize, savedPolynomialBytes } from './operation-costs.ts';
 import type { ParameterSet } from './parameters.ts';
 import { seeEnsemble, type SeenEnsemble } from './seen-ensemble.ts';
@@ -13,8 +13,6 @@ import { bitTrees, largestScore, writeTrees, type BitTree } from './tree-bits.ts
 import { countWork, integerLeaves, recordsParameters, tooDeep } from './tree-records.ts';
 
 const canariesPerBlock = 3;
-/** A query is held in memory several times over. */
-const largestQueryBytes = 768 << 20;
 /** Plaintexts that a circuit keeps of the integers that it multiplies by. */
 const scalarsMost = 300;
 
