@@ -55,7 +55,7 @@ export async function compileModel(
   const report = makeReport({ options, calibrated, planned, deployment: archives.id, proofs, truth, reveals });
   running.onProgress({ stage: 'Writing the deployment' });
   const bytes = await writeDeployment(path, { archives, report, home: environment.home }, running.signal);
-  const { model, plaintext, plans, candidates } = report;
+  const { model, plaintext, plans, activations, candidates } = report;
   const instances = estimateInstances(proofs);
   environment.log(
     `compiled ${archives.id}: client.zip ${String(bytes.client)} bytes, server.zip ${String(bytes.server)} bytes`,
@@ -70,7 +70,13 @@ export async function compileModel(
     bytes,
     ...(warnings.length === 0 ? {} : { warnings }),
   } as const;
-  return { ...outcome, model, plaintext, ...(options.explain === true ? { candidates, instances } : {}) };
+  return {
+    ...outcome,
+    model,
+    plaintext,
+    ...(activations === undefined ? {} : { activations }),
+    ...(options.explain === true ? { candidates, instances } : {}),
+  };
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Model } from '../core/model/ir.ts';
 import { blockCapacity, isOneRecord, packingOf, queryCapacity, type ClientPlan } from '../core/plan/plan.ts';
 import type { PlannedDeployment } from '../core/plan/plan-model.ts';
 import { blendedRows, syntheticRows } from '../core/plan/ranges.ts';
-import { measureAgreement, type Agreement, rSquared } from '../core/table/accuracy.ts';
+import { measureAgreement, measureApproximation, type Agreement } from '../core/table/accuracy.ts';
 import type { PlannedRanges } from '../core/table/range.ts';
 import { openCipher } from '../seal/cipher.ts';
 import { openEvaluator } from '../seal/evaluator.ts';
@@ -96,7 +96,7 @@ function isApproximate(plan: ClientPlan): boolean {
 
 async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench): Promise<Proof> {
   using memory = watchMemory();
-  const { model, ranges, calibration, rows, client } = request;
+  const { model, ranges, calibration, rows } = request;
   const approximate = isApproximate(plan);
   // Uniform rows look like no record: an approximated activation promises nothing there.
   const synthetic = approximate ? blendedRows(calibration, plan.inputs) : syntheticRows(addedRows, ranges, 2);
@@ -106,16 +106,7 @@ async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench):
   const encrypted: EncryptedScores = isOneRecord(plan)
     ? await scoreSome({ plan, features, twin: request.twins[plan.mode]?.(features, total) }, bench)
     : await scoreEncrypted(plan, features, bench);
-  const measured = measureAgreement(
-    model.task,
-    { clear, other: encrypted.scores, rows: total },
-    { maxError: request.maxError, typicalScore: client.document.scoreScale },
-  );
-  // No row of an approximated regression is within a small error; how much of the variation remains says more.
-  const varies = approximate && model.task.kind === 'regression';
-  const agreement = varies
-    ? { ...measured, agreement: rSquared(encrypted.scores, clear), agreementLowerBound: 0 }
-    : worse(measured, request.heldOut[plan.mode]);
+  const agreement = agreementOf(request, { plan, approximate, clear, decrypted: encrypted.scores });
   demand(request, { plan, agreement, approximate });
   const timed = await timeQuery(plan, { allFeatures: features, slow: encrypted.slow }, bench);
   const timedBlocks = Math.ceil(timed.records / Math.max(1, blockCapacity(plan)));
@@ -136,15 +127,38 @@ async function provePlan(request: ProofRequest, plan: ClientPlan, bench: Bench):
   };
 }
 
-/** Rows that a plan was fitted to say too much for it: what was found on rows that it was not fitted to counts where that is worse. */
-function worse(measured: Agreement, heldOut: Agreement | undefined): Agreement {
-  if (heldOut === undefined) return measured;
+/**
+ * Errors over all rows of the proof. Labels too, but where the plan was fitted to calibration rows, of which those count that it was not fitted
+ * to: rows between calibration rows lie nearer to decisions than records do.
+ */
+function agreementOf(
+  request: ProofRequest,
+  proved: {
+    readonly plan: ClientPlan;
+    readonly approximate: boolean;
+    readonly clear: Float64Array;
+    readonly decrypted: Float64Array;
+  },
+): Agreement {
+  const { plan, approximate, clear, decrypted } = proved;
+  const { model, rows, maxError, client } = request;
+  const options = { maxError, typicalScore: client.document.scoreScale };
+  const measure = approximate ? measureApproximation : measureAgreement;
+  const all = measure(model.task, { clear, other: decrypted, rows: clear.length / plan.outputs }, options);
+  const heldOut = request.heldOut[plan.mode];
+  if (heldOut === undefined) return all;
+  const known = rows * plan.outputs;
+  const own = measure(
+    model.task,
+    { clear: clear.subarray(0, known), other: decrypted.subarray(0, known), rows },
+    options,
+  );
   return {
-    rows: measured.rows,
-    agreement: Math.min(measured.agreement, heldOut.agreement),
-    agreementLowerBound: Math.min(measured.agreementLowerBound, heldOut.agreementLowerBound),
-    maxError: Math.max(measured.maxError, heldOut.maxError),
-    rmsError: Math.max(measured.rmsError, heldOut.rmsError),
+    rows,
+    agreement: Math.min(own.agreement, heldOut.agreement),
+    agreementLowerBound: Math.min(own.agreementLowerBound, heldOut.agreementLowerBound),
+    maxError: Math.max(all.maxError, heldOut.maxError),
+    rmsError: Math.max(all.rmsError, heldOut.rmsError),
   };
 }
 

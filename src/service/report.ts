@@ -1,9 +1,10 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { basename } from 'node:path';
-import type { CandidateOutcome, ModelOutcome, PlaintextOutcome } from '../core/artifact/outcomes.ts';
+import type { ActivationOutcome, CandidateOutcome, ModelOutcome, PlaintextOutcome } from '../core/artifact/outcomes.ts';
 import type { ReportDocument } from '../core/artifact/report.ts';
 import type { Model } from '../core/model/ir.ts';
 import { clearScores } from '../core/model/score.ts';
+import type { LayerFit } from '../core/plan/activations.ts';
 import type { CandidateReport } from '../core/plan/body-planner.ts';
 import { securityOf } from '../core/plan/parameters.ts';
 import type { PlannedDeployment } from '../core/plan/plan-model.ts';
@@ -49,6 +50,7 @@ export function makeReport(parts: ReportParts): Omit<ReportDocument, 'bytes'> {
       slowdown: proof.plan.seconds.evaluate / proof.timedRecords / secondsPerRecord,
       security: securityOf(proof.parameters),
     })),
+    ...(planned.activations.length === 0 ? {} : { activations: planned.activations.map(activationOf) }),
     candidates: planned.candidates.map((candidate) => candidateOf(candidate, parts)),
     refused: [...planned.refused],
     reveals: [...parts.reveals],
@@ -70,6 +72,11 @@ function modelOf(file: string, { model }: Calibrated, { client }: PlannedDeploym
     task: task.kind,
     ...(task.kind === 'classification' ? { classes: task.classes.length } : {}),
   };
+}
+
+function activationOf({ layer, degree, exact, agreement: found }: LayerFit): ActivationOutcome {
+  const { agreement, agreementLowerBound } = found;
+  return { layer, degree, exact, agreement, agreementLowerBound };
 }
 
 const timedMs = 50;

@@ -1,4 +1,4 @@
-import type { CompileOutcome, PlaintextOutcome, PlanOutcome } from '../../core/artifact/outcomes.ts';
+import type { ActivationOutcome, CompileOutcome, PlaintextOutcome, PlanOutcome } from '../../core/artifact/outcomes.ts';
 import { securityOf, type ParameterSet } from '../../core/plan/parameters.ts';
 import { bytesText, factsText, percentText, relativePath, secondsText, shortId, tableText } from './words.ts';
 
@@ -10,8 +10,13 @@ export type ToldDeployment = Omit<CompileOutcome, 'path' | 'backend' | 'candidat
 /** Facts, two tables with a line a plan (what it promises, what it costs), and what client.zip tells. */
 export function deploymentText(told: ToldDeployment): string {
   const reveals = ['client.zip tells:', ...told.reveals.map((what) => `  ${what}`)].join('\n');
-  const { plans, warnings = [] } = told;
-  return [factsOf(told), promisesTable(plans), costsTable(plans), ...warnings, reveals].join('\n\n');
+  const { plans, activations = [], warnings = [] } = told;
+  const tables = [
+    promisesTable(plans),
+    costsTable(plans),
+    ...(activations.length === 0 ? [] : [fitsTable(activations)]),
+  ];
+  return [factsOf(told), ...tables, ...warnings, reveals].join('\n\n');
 }
 
 function factsOf({ deployment, path, plans, bytes, model, plaintext }: ToldDeployment): string {
@@ -74,12 +79,31 @@ function promisesTable(plans: readonly PlanOutcome[]): string {
     String(plan.polyModulusDegree),
     String(plan.coeffModulusBits.reduce((sum, bits) => sum + bits, 0)),
     String(plan.capacity),
-    `${percentText(plan.agreement)} (>= ${percentText(plan.agreementLowerBound)})`,
+    agreementText(plan),
     plan.accuracy === undefined ? '' : accuracyText(plan.accuracy).replace(' right', ''),
     plan.maxError.toExponential(1),
     plan.errorBound === undefined ? '' : `± ${plan.errorBound.toExponential(1)}`,
   ]);
   return tableText(...filled(promises, rows));
+}
+
+/** An agreement with nothing to bound it has a bound of 0. */
+function agreementText({
+  agreement,
+  agreementLowerBound,
+}: Pick<PlanOutcome, 'agreement' | 'agreementLowerBound'>): string {
+  const bound = agreementLowerBound === 0 ? '' : ` (>= ${percentText(agreementLowerBound)})`;
+  return `${percentText(agreement)}${bound}`;
+}
+
+/** What activations became; a layer's agreement is that of the network so far. */
+function fitsTable(activations: readonly ActivationOutcome[]): string {
+  const rows = activations.map((activation) => [
+    activation.layer,
+    `degree ${String(activation.degree)}${activation.exact ? ', exact' : ', fitted'}`,
+    agreementText(activation),
+  ]);
+  return tableText(['activation', 'polynomial', 'agreement so far'], rows);
 }
 
 /** Of one record for latency, of a full query for throughput. */

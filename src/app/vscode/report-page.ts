@@ -13,6 +13,7 @@ export function reportMarkdown(report: ReportDocument): string {
     ...plansTable(report),
     '',
     ...refused.map(({ mode, reason }) => `> There is no plan for ${planName(mode).toLowerCase()}. ${reason}\n`),
+    ...activationsSection(report),
     '## What whoever holds client.zip learns',
     '',
     ...reveals.map((what) => `- ${what}`),
@@ -88,13 +89,35 @@ function predictedText(candidates: ReportDocument['candidates'], mode: string): 
   return `${secondsText(chosen.predicted.blockSeconds)} / ${secondsText(chosen.measured.blockSeconds)}`;
 }
 
-function agreementText({ agreement, agreementLowerBound }: PlanOutcome): string {
+function agreementText({
+  agreement,
+  agreementLowerBound,
+}: Pick<PlanOutcome, 'agreement' | 'agreementLowerBound'>): string {
   const sure = agreementLowerBound === 0 ? '' : ` (at least ${percentText(agreementLowerBound)} at 95 % confidence)`;
   return `${percentText(agreement)}${sure}`;
 }
 
 function accuracyText({ kind, value }: NonNullable<PlanOutcome['accuracy']>): string {
   return kind === 'r2' ? `R² ${value.toFixed(3)}` : `${percentText(value)} right`;
+}
+
+/** Of a network. */
+function activationsSection({ activations = [] }: ReportDocument): string[] {
+  if (activations.length === 0) return [];
+  const rows = activations.map((activation) => [
+    activation.layer,
+    `degree ${String(activation.degree)}`,
+    activation.exact ? 'as it is' : 'fitted to the calibration rows',
+    agreementText(activation),
+  ]);
+  return [
+    '## What activations became',
+    '',
+    'Polynomials, one after the other; answers that agree with the model on the calibration rows are those with all so far in place.',
+    '',
+    ...table(['Activation', 'Polynomial', '', 'Agreement'], rows),
+    '',
+  ];
 }
 
 function candidatesTable({ candidates }: ReportDocument): string[] {

@@ -54,6 +54,21 @@ export type ModelOutcome = z.infer<typeof modelOutcome>;
 export const plaintextOutcome = z.strictObject({ secondsPerRecord: seconds, accuracy: accuracy.exactOptional() });
 export type PlaintextOutcome = z.infer<typeof plaintextOutcome>;
 
+/** An activation as the planner replaced it by polynomials. */
+export const activationOutcome = z.strictObject({
+  layer: z.string(),
+  degree: z.union([z.literal(2), z.literal(4)]),
+  /** It is such a polynomial itself. */
+  exact: z.boolean(),
+  /**
+   * With it and those before it replaced, on the calibration rows: share of the model's labels and its lower bound, as of a plan; of a
+   * regression R2, without a bound (0).
+   */
+  agreement: z.number(),
+  agreementLowerBound: z.number(),
+});
+export type ActivationOutcome = z.infer<typeof activationOutcome>;
+
 /** One way that the planner weighed. Predictions are from the built-in cost table, the same on every machine. */
 export const candidateOutcome = z.strictObject({
   mode: planMode,
@@ -114,6 +129,8 @@ export const compileOutcome = z.strictObject({
   warnings: z.array(z.string()).exactOptional(),
   model: modelOutcome.exactOptional(),
   plaintext: plaintextOutcome.exactOptional(),
+  /** Of a network, from the first one on. */
+  activations: z.array(activationOutcome).exactOptional(),
   /** With `--explain`. */
   candidates: z.array(candidateOutcome).exactOptional(),
   instances: instancesOutcome.exactOptional(),

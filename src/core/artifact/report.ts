@@ -1,6 +1,13 @@
 import * as z from 'zod';
 import { hexId } from './headers.ts';
-import { candidateOutcome, modelOutcome, planMode, planOutcome, plaintextOutcome } from './outcomes.ts';
+import {
+  activationOutcome,
+  candidateOutcome,
+  modelOutcome,
+  planMode,
+  planOutcome,
+  plaintextOutcome,
+} from './outcomes.ts';
 
 const count = z.int().nonnegative();
 
@@ -33,6 +40,8 @@ export const reportDocument = z.strictObject({
   tolerance: z.strictObject({ maxError: z.number(), minAgreement: z.number(), scoreScale: z.number() }),
   plaintext: plaintextOutcome,
   plans: z.array(provedPlan).min(1),
+  /** Of a network, from the first one on. */
+  activations: z.array(activationOutcome).exactOptional(),
   candidates: z.array(candidateOutcome),
   /** Modes of `auto` that have no plan, and why. */
   refused: z.array(z.strictObject({ mode: planMode, reason: z.string() })).exactOptional(),

@@ -1,27 +1,22 @@
-import { AppError } from '../error.ts';
-import type { Activation, AffineChain, Task } from '../model/ir.ts';
+import type { AffineChain, Task } from '../model/ir.ts';
 import { clearScores } from '../model/score.ts';
 import type { Steps } from '../progress.ts';
-import { measureAgreement, type Agreement } from '../table/accuracy.ts';
+import { measureApproximation, type Agreement } from '../table/accuracy.ts';
 import { distil, effortWithin, type Effort } from './distillation.ts';
-import { inPowers, projectUnits, type UnitQuadratics } from './hermite.ts';
+import { exactQuartics, fitLayers, layersOf, type FittedLayers } from './fitted-layers.ts';
+import { inPowers } from './hermite.ts';
 import type { FittedLayer } from './learning-units.ts';
-import {
-  applyPolynomials,
-  polynomialScores,
-  preActivations,
-  type PolynomialNetwork,
-  type UnitPolynomials,
-} from './network.ts';
-import { blendedRows } from './ranges.ts';
+import { applyPolynomialLayer, polynomialScores, type PolynomialNetwork } from './network.ts';
+import { refitLast } from './refit.ts';
 
 /** How well the network still agrees when one layer's activation after the other is replaced: this one and those before it. */
 export interface LayerFit {
   readonly layer: string;
-  /** The activation is a polynomial of degree 2 itself and was taken as it is. */
+  readonly degree: 2 | 4;
+  /** The activation is a polynomial of such a degree itself and was taken as it is. */
   readonly exact: boolean;
-  /** Share of calibration rows with the plaintext model's label, before all layers are fitted together. */
-  readonly agreement: number;
+  /** On the calibration rows. */
+  readonly agreement: Agreement;
 }
 
 export interface FittedNetwork {
@@ -41,7 +36,7 @@ export interface FitRequest {
   readonly rows: number;
   readonly maxError: number;
   readonly typicalScore: number;
-  /** Where layers fitted one at a time reach it, they are not fitted together. */
+  /** What is tried goes on until rows held out reach it. */
   readonly minAgreement: number;
 }
 
@@ -49,47 +44,106 @@ export interface FitRequest {
 const folds = 3;
 /** Products that all fits may take: less than a minute of a thread. Those with rows held out take half the effort of the last one. */
 const mostProducts = 7e10;
+/** Products one behind the other that a modulus has room for at N = 16384. */
+const mostSquarings = 6;
 
 /**
- * Replaces activations by quadratics, a unit each. First layer by layer, each fitted to what the layers before it, already replaced, produce
- * on the calibration rows; then all together, by distillation, where that brings rows that were held out nearer to the original's scores.
- * Polynomials of degree 2 stay as they are.
+ * Replaces activations by polynomials, a unit each. Polynomials of degree 2 stay as they are, those of degree 3 and 4 too. For others the
+ * first of these that keeps the agreement, else the one that keeps most of it; of the first two, which cost the same to evaluate, the better:
+ * 1. quadratics, layer by layer, each fitted to what the layers before it, already replaced, produce on the calibration rows;
+ * 2. of several layers, quadratics fitted together, by distillation;
+ * 3. quartics where quadratics cost most, layer by layer, in one layer more each time.
+ * Then the last map is fitted once more (refit.ts).
  * @throws {AppError} plan.impossible where a layer's calibrated values are not finite
  */
 export function* fitActivations(request: FitRequest): Steps<FittedNetwork> {
-  const { chain, calibration, rows } = request;
-  const start = fitLayers(chain, calibration);
+  const { chain, calibration, minAgreement } = request;
   yield;
+  const start = fitLayers(chain, calibration, exactQuartics(chain));
+  const apart = yield* fitApart(request, start);
+  if (!apart.fitted.approximate) return apart.fitted;
+  const together = yield* fitAllTogether(request, start);
+  let best = together === undefined ? apart : better(apart, together, minAgreement);
+  for (const quartic of quarticSets(apart.fitted, chain)) {
+    if (best.agreement >= minAgreement) break;
+    yield { stage: 'Fitting activations of degree 4' };
+    best = better(best, yield* fitApart(request, fitLayers(chain, calibration, quartic)), minAgreement);
+  }
+  return best.fitted;
+}
+
+/** Agreement counts as far as it is asked for; beyond that errors do. */
+function better(one: Attempt, other: Attempt, minAgreement: number): Attempt {
+  const [before, after] = [one, other].map(({ agreement }) => Math.min(agreement, minAgreement));
+  if (before !== after) return (before ?? 0) > (after ?? 0) ? one : other;
+  return one.fitted.heldOut.rmsError <= other.fitted.heldOut.rmsError ? one : other;
+}
+
+/** A fitted network, and what it is held to: the lower of its agreements on rows held out and on those that it was fitted to. */
+interface Attempt {
+  readonly fitted: FittedNetwork;
+  readonly agreement: number;
+}
+
+function* fitApart(request: FitRequest, start: FittedLayers): Steps<Attempt> {
+  const { chain, calibration, rows } = request;
+  const quartic = new Set(start.activations.flatMap(({ degree }, index) => (degree === 4 ? [index] : [])));
   const fits = yield* layerFits(request, start);
   const approximate = fits.some((fit) => !fit.exact);
   if (!approximate) {
-    const network = networkOf(chain, start);
-    return { network, fits, approximate, heldOut: agreementOf(request, polynomialScores(network, calibration, rows)) };
+    const network = networkOf(chain, layersOf(start));
+    const scores = polynomialScores(network, calibration, rows);
+    return attemptOf(request, { network, fits, approximate, heldOut: agreementOf(request, scores) });
   }
-  const apart = yield* crossValidate(request, function* (_fold, layers) {
-    yield;
-    return layers;
-  });
-  yield;
-  const whole = { network: networkOf(chain, start), fits, approximate, heldOut: agreementOf(request, apart) };
-  const effort = agreesEnough(request, whole)
-    ? undefined
-    : yield* effortWithin(mostProducts / (1 + folds / 2), chain, rows);
-  if (effort === undefined) return whole;
-  const half = { rows: effort.rows >> 1, steps: effort.steps >> 1 };
-  const together = yield* crossValidate(request, (fold, layers, learnt) =>
-    fitTogether(request, layers, { effort: half, fold, calibration: learnt }),
+  const scores = yield* crossValidate(request, (_fold, learnt) =>
+    refitLast(layersOf(fitLayers(chain, learnt, quartic)), chain, learnt),
   );
-  const heldOut = agreementOf(request, together);
-  if (heldOut.agreement < whole.heldOut.agreement) return whole;
-  const layers = yield* fitTogether(request, start, { effort, fold: folds, calibration });
-  return { network: networkOf(chain, layers), fits, approximate, heldOut };
+  const network = networkOf(chain, yield* refitLast(layersOf(start), chain, calibration));
+  return attemptOf(request, { network, fits, approximate, heldOut: agreementOf(request, scores) });
 }
 
-/** Scores of each row by a network that has not seen it. @param fit makes it of what layers fitted one at a time are */
+/** @returns undefined for a single activation, of which the last map makes up for most, and where the network is too large */
+function* fitAllTogether(request: FitRequest, start: FittedLayers): Steps<Attempt | undefined> {
+  const { chain, calibration, rows } = request;
+  if (start.activations.length < 2 || start.activations.some(({ degree }) => degree > 2)) return undefined;
+  const effort = yield* effortWithin(mostProducts / (1 + folds / 2), chain, rows);
+  if (effort === undefined) return undefined;
+  const half = { rows: effort.rows >> 1, steps: effort.steps >> 1 };
+  const scores = yield* crossValidate(request, (fold, learnt) =>
+    fitTogether(request, layersOf(fitLayers(chain, learnt, new Set())), { effort: half, fold, calibration: learnt }),
+  );
+  const layers = yield* fitTogether(request, layersOf(start), { effort, fold: folds, calibration });
+  const activations = start.activations.map((activation, index) => ({
+    ...activation,
+    layers: layers.slice(index, index + 1),
+  }));
+  const fits = yield* layerFits(request, { ...start, activations });
+  const network = networkOf(chain, layers);
+  return attemptOf(request, { network, fits, approximate: true, heldOut: agreementOf(request, scores) });
+}
+
+/** Which activations have degree 4, one more each time: that which costs the most agreement first. */
+function quarticSets({ fits }: FittedNetwork, chain: AffineChain): ReadonlySet<number>[] {
+  const lost = fits.map(({ agreement, exact }, index) =>
+    exact ? -1 : (fits[index - 1]?.agreement.agreement ?? 1) - agreement.agreement,
+  );
+  const order = [...fits.keys()].filter((index) => fits[index]?.exact === false);
+  order.sort((a, b) => (lost[b] ?? 0) - (lost[a] ?? 0));
+  const exact = exactQuartics(chain);
+  return order
+    .map((_, count) => new Set([...exact, ...order.slice(0, count + 1)]))
+    .filter((quartic) => fits.length + quartic.size <= mostSquarings);
+}
+
+function attemptOf(request: FitRequest, fitted: FittedNetwork): Attempt {
+  const known = agreementOf(request, polynomialScores(fitted.network, request.calibration, request.rows));
+  return { fitted, agreement: Math.min(fitted.heldOut.agreement, known.agreement) };
+}
+
+/** Scores of each row by a network that has not seen it. @param fit makes it of the other rows */
 function* crossValidate(
   { chain, calibration, rows }: FitRequest,
-  fit: (fold: number, start: readonly FittedLayer[], learnt: Float64Array) => Steps<readonly FittedLayer[]>,
+  fit: (fold: number, learnt: Float64Array) => Steps<readonly FittedLayer[]>,
 ): Steps<Float64Array> {
   const { inputs, outputs } = chain;
   const scores = new Float64Array(rows * outputs);
@@ -98,7 +152,7 @@ function* crossValidate(
     const isHeldOut = (row: number): boolean => row % folds === fold;
     const learnt = calibration.filter((_, index) => !isHeldOut(Math.floor(index / inputs)));
     const held = calibration.filter((_, index) => isHeldOut(Math.floor(index / inputs)));
-    const layers = yield* fit(fold, fitLayers(chain, learnt), learnt);
+    const layers = yield* fit(fold, learnt);
     const own = polynomialScores(networkOf(chain, layers), held, held.length / inputs);
     for (const [index, score] of own.entries())
       scores[(Math.floor(index / outputs) * folds + fold) * outputs + (index % outputs)] = score;
@@ -124,67 +178,24 @@ function* fitTogether(
       unit: 'steps',
     }),
   });
-  return start.map((layer, index) => {
-    const fitted = quadratics[index];
-    return fitted === undefined ? layer : { ...layer, quadratics: fitted, polynomials: inPowers(fitted) };
+  const fitted = start.map((layer, index) => {
+    const own = quadratics[index];
+    return own === undefined ? layer : { ...layer, quadratics: own, polynomials: inPowers(own) };
   });
+  return fitted;
 }
 
-function fitLayers(chain: AffineChain, calibration: Float64Array): FittedLayer[] {
-  const layers: FittedLayer[] = [];
-  let x = calibration;
-  for (let index = 0; index < chain.layers.length; index += 2) {
-    const [affine, activation] = [chain.layers[index], chain.layers[index + 1]];
-    if (affine?.kind !== 'affine') throw new TypeError('a chain alternates between affine maps and activations');
-    const { name, matrix, bias } = affine;
-    if (activation?.kind !== 'activation') {
-      layers.push({ name, matrix, bias });
-      break;
-    }
-    const u = preActivations(affine, x);
-    if (!u.every(Number.isFinite)) throw tooWide(activation.name);
-    const replaced = replace(activation.activation, u, matrix.rows);
-    layers.push({ name: activation.name, matrix, bias, ...replaced });
-    x = applyPolynomials(replaced.polynomials, u);
-  }
-  return layers;
-}
-
-/** @param u rows x units */
-function replace(
-  activation: Activation,
-  u: Float64Array,
-  units: number,
-): { readonly polynomials: UnitPolynomials; readonly quadratics?: UnitQuadratics } {
-  const exact = exactPolynomials(activation, units);
-  if (exact !== undefined) return { polynomials: exact };
-  const quadratics = projectUnits(activation, u, units);
-  return { polynomials: inPowers(quadratics), quadratics };
-}
-
-function* layerFits(request: FitRequest, layers: readonly FittedLayer[]): Steps<LayerFit[]> {
-  const { chain, calibration } = request;
+function* layerFits(request: FitRequest, { activations }: FittedLayers): Steps<LayerFit[]> {
   const fits: LayerFit[] = [];
-  let x = calibration;
-  for (const [index, layer] of layers.entries()) {
-    if (layer.polynomials === undefined) break;
+  let x = request.calibration;
+  for (const { name, degree, exact, layers, rest } of activations) {
     yield;
-    x = applyPolynomials(layer.polynomials, preActivations(layer, x));
-    const rest = { ...chain, inputs: layer.matrix.rows, layers: chain.layers.slice(2 * index + 2) };
-    const { agreement } = agreementOf(request, clearScores(rest, x, request.rows));
-    fits.push({ layer: layer.name, exact: layer.quadratics === undefined, agreement });
+    for (const layer of layers) x = applyPolynomialLayer(layer, x);
+    const inputs = layers.at(-1)?.matrix.rows ?? 0;
+    const agreement = agreementOf(request, clearScores({ ...request.chain, inputs, layers: rest }, x, request.rows));
+    fits.push({ layer: name, degree, exact, agreement });
   }
   return fits;
-}
-
-/** On rows that it was not fitted to, and on those that the proof will ask for: the known ones and rows between them. */
-function agreesEnough(request: FitRequest, { network, heldOut }: FittedNetwork): boolean {
-  const { chain, calibration, rows, task, minAgreement } = request;
-  const blended = blendedRows(calibration, chain.inputs);
-  const clear = clearScores(chain, blended, rows);
-  const between = measureAgreement(task, { clear, other: polynomialScores(network, blended, rows), rows }, request);
-  const known = agreementOf(request, polynomialScores(network, calibration, rows));
-  return Math.min(heldOut.agreement, (known.agreement + between.agreement) / 2) >= minAgreement;
 }
 
 function networkOf({ inputs, outputs }: AffineChain, layers: readonly FittedLayer[]): PolynomialNetwork {
@@ -193,23 +204,5 @@ function networkOf({ inputs, outputs }: AffineChain, layers: readonly FittedLaye
 
 function agreementOf(request: FitRequest, other: Float64Array): Agreement {
   const { chain, calibration, rows, task } = request;
-  return measureAgreement(task, { clear: clearScores(chain, calibration, rows), other, rows }, request);
-}
-
-function tooWide(layer: string): AppError {
-  return new AppError(
-    'plan.impossible',
-    `The values before the activation ${layer} have no finite range on the calibration rows.`,
-    {
-      hint: 'Fewer activations, or standardized features: each squaring squares the range.',
-    },
-  );
-}
-
-function exactPolynomials(activation: Activation, units: number): UnitPolynomials | undefined {
-  if (activation.kind !== 'polynomial') return undefined;
-  const [c0 = 0, c1 = 0, c2 = 0, ...higher] = activation.coefficients;
-  if (c2 === 0 || higher.some((coefficient) => coefficient !== 0)) return undefined;
-  const all = (value: number): Float64Array => new Float64Array(units).fill(value);
-  return { c0: all(c0), c1: all(c1), c2: all(c2) };
+  return measureApproximation(task, { clear: clearScores(chain, calibration, rows), other, rows }, request);
 }

@@ -2,6 +2,7 @@ import type { PlanMode } from '../artifact/outcomes.ts';
 import type { Body, Feature, Task } from '../model/ir.ts';
 import type { Agreement } from '../table/accuracy.ts';
 import type { PlannedRanges } from '../table/range.ts';
+import type { LayerFit } from './activations.ts';
 import type { ClientPlan, ServerPlan } from './plan.ts';
 import type { TensorWriter } from './tensors.ts';
 
@@ -68,4 +69,6 @@ export interface PlannedBody {
   readonly candidates: readonly CandidateReport[];
   /** Modes left out, where others were wanted too and have plans. */
   readonly refused?: readonly RefusedMode[];
+  /** Of a network: what its activations became. */
+  readonly activations?: readonly LayerFit[];
 }

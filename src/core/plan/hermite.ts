@@ -60,7 +60,7 @@ export function inPowers({ mean, deviation, h0, h1, h2 }: UnitQuadratics): UnitP
 }
 
 /** @returns means and deviations, the latter at least a share of the layer's */
-function unitMoments(u: Float64Array, units: number): Pick<UnitQuadratics, 'mean' | 'deviation'> {
+export function unitMoments(u: Float64Array, units: number): Pick<UnitQuadratics, 'mean' | 'deviation'> {
   const rows = u.length / units;
   const mean = new Float64Array(units);
   const variance = new Float64Array(units);

@@ -28,12 +28,13 @@ const share = 0.25;
 /** @throws {AppError} plan.impossible, plan.not-proven */
 export function* planNetwork(request: BodyRequest<AffineChain>): Steps<PlannedBody> {
   const prepared = yield* prepare(request);
-  return yield* planEachMode(request.modes, function* (mode) {
+  const planned = yield* planEachMode(request.modes, function* (mode) {
     yield;
     const { plan, candidates } = planOf(request, prepared, mode);
     const { approximate, heldOut } = prepared.fitted;
     return { plan: approximate ? { ...plan, heldOut } : plan, candidates };
   });
+  return { ...planned, activations: prepared.fitted.fits };
 }
 
 function planOf(request: BodyRequest<AffineChain>, prepared: PreparedNetwork, mode: PlanMode): ModePlan {
@@ -49,7 +50,7 @@ function* prepare(request: BodyRequest<AffineChain>): Steps<PreparedNetwork> {
   const { task, rows, maxError, scoreScale, minAgreement } = request;
   const wanted = { maxError, minAgreement, typicalScore: scoreScale };
   const fitted = yield* fitActivations({ chain, task, calibration, rows, ...wanted });
-  if (fitted.heldOut.agreement < minAgreement) throw disagreement(fitted, minAgreement);
+  if (fitted.heldOut.agreement < minAgreement) throw disagreement(fitted, request);
   const rounded = chooseRounding(request, fitted, calibration);
   return {
     fitted,
@@ -60,17 +61,21 @@ function* prepare(request: BodyRequest<AffineChain>): Steps<PreparedNetwork> {
   };
 }
 
-function disagreement({ fits, heldOut }: FittedNetwork, minAgreement: number): AppError {
+function disagreement({ fits, heldOut }: FittedNetwork, { task, minAgreement }: BodyRequest<AffineChain>): AppError {
   const { agreement, agreementLowerBound } = heldOut;
-  const before = (index: number): number => fits[index - 1]?.agreement ?? 1;
+  const before = (index: number): number => fits[index - 1]?.agreement.agreement ?? 1;
   const [costliest] = fits
-    .map(({ layer, agreement: after }, index) => ({ layer, lost: before(index) - after }))
+    .map(({ layer, agreement: { agreement: after } }, index) => ({ layer, lost: before(index) - after }))
     .sort((a, b) => b.lost - a.lost);
+  const kept =
+    task.kind === 'classification'
+      ? `the network agrees with the model on ${percent(agreement)} of the calibration rows that they were not fitted to (at least ${percent(agreementLowerBound)} at 95 % confidence)`
+      : `the network keeps ${percent(agreement)} of the variation of the model's predictions (R²) on calibration rows that they were not fitted to`;
   return new AppError(
     'plan.not-proven',
-    `With polynomials for its activations, of which ${costliest?.layer ?? ''} costs the most, the network agrees with the model on ${percent(agreement)} of the calibration rows that they were not fitted to (at least ${percent(agreementLowerBound)} at 95 % confidence), not on ${percent(minAgreement)}.`,
+    `With polynomials for its activations, of which ${costliest?.layer ?? ''} costs the most, ${kept}, not ${percent(minAgreement)}.`,
     {
-      hint: `Allow --min-agreement ${String(Math.floor(agreement * 100) / 100)}, give more calibration rows, or train with polynomial activations (x * x).`,
+      hint: `Allow --min-agreement ${String(Math.max(0, Math.floor(agreement * 100) / 100))}, give more calibration rows, or train with polynomial activations (x * x).`,
     },
   );
 }

@@ -44,7 +44,7 @@ export function polynomialScores(network: PolynomialNetwork, features: Float64Ar
 }
 
 /** @param x any number of rows of layer.matrix.columns numbers (borrowed) */
-function applyPolynomialLayer(layer: PolynomialLayer, x: Float64Array): Float64Array {
+export function applyPolynomialLayer(layer: PolynomialLayer, x: Float64Array): Float64Array {
   const u = preActivations(layer, x);
   return layer.polynomials === undefined ? u : applyPolynomials(layer.polynomials, u);
 }

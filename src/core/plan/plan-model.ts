@@ -7,6 +7,7 @@ import { typicalScore, type Agreement } from '../table/accuracy.ts';
 import { planFeatureRanges, type PlannedRanges } from '../table/range.ts';
 import type { BodyRequest, CandidateReport, PlannedBody, PlannedMode, RefusedMode } from './body-planner.ts';
 import { planNetwork } from './network-planner.ts';
+import type { LayerFit } from './activations.ts';
 import { planLinear } from './linear-planner.ts';
 import { syntheticRows } from './ranges.ts';
 import { tensorWriter } from './tensors.ts';
@@ -41,6 +42,8 @@ export interface PlannedDeployment {
   readonly ranges: PlannedRanges;
   readonly candidates: readonly CandidateReport[];
   readonly refused: readonly RefusedMode[];
+  /** Of a network. */
+  readonly activations: readonly LayerFit[];
 }
 
 const canaryPool = 64;
@@ -78,6 +81,7 @@ export function* planModel(request: PlanRequest): Steps<PlannedDeployment> {
     ranges,
     candidates: planned.candidates,
     refused: planned.refused ?? [],
+    activations: planned.activations ?? [],
   };
 }
 

@@ -2,7 +2,7 @@ import { AppError } from '../error.ts';
 import type { TreeEnsemble } from '../model/ir.ts';
 import { treeScores } from '../model/trees/evaluate.ts';
 import type { Steps } from '../progress.ts';
-import { measureAgreement, rSquared } from '../table/accuracy.ts';
+import { measureApproximation } from '../table/accuracy.ts';
 import type { BodyRequest } from './body-planner.ts';
 import { blendedRows } from './ranges.ts';
 import { openThermometer, type Thermometer, type ThermometerSpec } from './thermometer.ts';
@@ -57,9 +57,8 @@ function* seeByGrid(request: BodyRequest<TreeEnsemble>): Steps<SeenEnsemble> {
 }
 
 function agreementOf(request: BodyRequest, clear: Float64Array, other: Float64Array): number {
-  if (request.task.kind === 'regression') return rSquared(other, clear);
   const rows = clear.length / request.body.outputs;
-  return measureAgreement(
+  return measureApproximation(
     request.task,
     { clear, other, rows },
     { maxError: request.maxError, typicalScore: request.scoreScale },

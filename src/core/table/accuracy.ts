@@ -77,6 +77,18 @@ export function measureAgreement(
   };
 }
 
+/**
+ * How well a plan that is near the model only in what its scores decide keeps to it (an approximated activation, thresholds moved to a grid):
+ * in labels as {@link measureAgreement} has it; of a regression, whose rows are hardly ever within a small error, how much of the plaintext
+ * model's variation remains (R2), without a bound.
+ */
+export function measureApproximation(...compared: Parameters<typeof measureAgreement>): Agreement {
+  const [task, { clear, other }] = compared;
+  const found = measureAgreement(...compared);
+  if (task.kind === 'classification') return found;
+  return { ...found, agreement: rSquared(other, clear), agreementLowerBound: 0 };
+}
+
 /** Root mean square over the rows of a row's largest |score|. */
 export function typicalScore(scores: Float64Array, rows: number): number {
   if (rows === 0) return 0;
