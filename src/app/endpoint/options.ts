@@ -26,7 +26,7 @@ export const defaultLimits: EndpointLimits = {
   waiting: 32,
   bodyBytes: 128 * 1024 * 1024,
   jsonBytes: 64 * 1024,
-  queryBytes: 1024 * 1024 * 1024,
+  queryBytes: 1536 * 1024 * 1024,
   evaluationKeysBytes: 1024 * 1024 * 1024,
   idleMs: 20_000,
   headersMs: 10_000,

@@ -15,8 +15,8 @@ export interface Holdings {
 /** WebAssembly gives each thread 4 GB, of which this is for ciphertexts, plaintexts and keys. */
 export const largestHeapBytes = 3e9;
 
-/** Predicted, of a plan's query, which is held several times over; endpoints take a third more (app/endpoint/options.ts). */
-export const largestQueryBytes = 768 * 2 ** 20;
+/** Predicted, of a plan's query, which is held several times over; endpoints take a fifth more (app/endpoint/options.ts). */
+export const largestQueryBytes = 1280 * 2 ** 20;
 
 /** Node with two threads and SEAL loaded; measured with `sealpoint serve` and a model of 30 weights. */
 const baseBytes = 125e6;
