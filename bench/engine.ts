@@ -17,7 +17,6 @@ export interface EngineCase {
   readonly model: string;
   readonly mode: PlanMode;
   readonly reveal?: 'nothing' | 'thresholds';
-  readonly minAgreement?: number;
   /** For the server's time of a record (latency), or its records a second (throughput). */
   readonly goal?: string;
   readonly peer?: Figure['peer'];
@@ -27,7 +26,7 @@ export interface EngineCase {
 
 /** Compiles, which proves and times the plan on a query, then runs the fixture's rows and counts labels. */
 export async function measureCase(context: BenchContext, item: EngineCase): Promise<void> {
-  const { mode, reveal = 'nothing', minAgreement = 0.99 } = item;
+  const { mode, reveal = 'nothing' } = item;
   const [dataset = '', file = ''] = item.model.split('/');
   const folder = inRepository('test/fixtures', dataset);
   const name = `${file}, ${mode}${file.endsWith('.onnx') && reveal === 'nothing' ? '' : `, reveal ${reveal}`}`;
@@ -46,7 +45,7 @@ export async function measureCase(context: BenchContext, item: EngineCase): Prom
       mode,
       reveal,
       maxError: 1e-3,
-      minAgreement,
+      minAgreement: 0.99,
       explain: true,
     },
     environment,
