@@ -1,10 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AffineChain } from '../../src/core/model/ir.ts';
 import { preActivations } from '../../src/core/plan/network.ts';
-import { fromDense } from '../../src/core/model/sparse.ts';
 import { outputMeans } from '../../src/core/plan/lone-result.ts';
-import { weylWords } from '../../src/core/plan/ranges.ts';
 import { loadSeal } from '../../src/seal/library.ts';
+import { drawFrom, drawNetwork, square } from '../drawn-networks.ts';
 import { openLoneAttacker, planLone, type Answer, type AnswerKind } from '../lone-attacker.ts';
 import { centred, correlationStatistic, tStatistics } from '../raw-phase.ts';
 
@@ -17,22 +16,11 @@ import { centred, correlationStatistic, tStatistics } from '../raw-phase.ts';
 const [results, inputs, units, outputs] = [100, 2, 4, 3];
 
 function network(): { readonly body: AffineChain; readonly records: Float64Array } {
-  const random = weylWords(5);
-  const uniform = (count: number): Float64Array => Float64Array.from({ length: count }, () => random() / 2 ** 31 - 1);
-  const affine = (height: number, width: number, name: string) =>
-    ({
-      kind: 'affine',
-      name,
-      matrix: fromDense(uniform(height * width), height, width),
-      bias: uniform(height),
-    }) as const;
-  const activation = { kind: 'polynomial', coefficients: [0, 0, 1] } as const;
-  const layers = [
-    affine(units, inputs, 'first'),
-    { kind: 'activation', name: 'square', activation } as const,
-    affine(outputs, units, 'last'),
-  ];
-  return { body: { kind: 'affine-chain', inputs, outputs, layers }, records: uniform(results * inputs) };
+  const draw = drawFrom(5);
+  return {
+    body: drawNetwork(draw, { widths: [inputs, units, outputs], activation: square }),
+    records: draw(results * inputs),
+  };
 }
 
 interface Asked {

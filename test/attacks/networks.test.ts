@@ -1,64 +1,12 @@
 import { expect, it } from 'vitest';
-import { inOneGo } from '../in-one-go.ts';
-import type { AffineChain } from '../../src/core/model/ir.ts';
-import { clearScores } from '../../src/core/model/score.ts';
-import { fromDense } from '../../src/core/model/sparse.ts';
-import { planNetwork } from '../../src/core/plan/network-planner.ts';
-import { syntheticRows, weylWords } from '../../src/core/plan/ranges.ts';
-import { tensorWriter } from '../../src/core/plan/tensors.ts';
-import { typicalScore } from '../../src/core/table/accuracy.ts';
-import { plannedRanges } from '../../src/core/table/range.ts';
 import { recordsCodec } from '../../src/seal/client/records-codec.ts';
 import { makeContext } from '../../src/seal/context.ts';
 import { loadSeal } from '../../src/seal/library.ts';
 import { networkRecordsCircuit } from '../../src/seal/server/network-records-circuit.ts';
+import { drawFrom, drawNetwork, planRecords, square } from '../drawn-networks.ts';
 import { phaseReader, tStatistics } from '../raw-phase.ts';
 
 const [inputs, rows, results] = [4, 60, 100];
-
-function planned() {
-  const random = weylWords(5);
-  const uniform = (count: number): Float64Array => Float64Array.from({ length: count }, () => random() / 2 ** 31 - 1);
-  const affine = (height: number, width: number, name: string) =>
-    ({
-      kind: 'affine',
-      name,
-      matrix: fromDense(uniform(height * width), height, width),
-      bias: uniform(height),
-    }) as const;
-  const activation = { kind: 'polynomial', coefficients: [0, 0, 1] } as const;
-  const layers = [
-    affine(8, inputs, 'first'),
-    { kind: 'activation', name: 'square', activation } as const,
-    affine(1, 8, 'last'),
-  ];
-  const body: AffineChain = { kind: 'affine-chain', inputs, outputs: 1, layers };
-  const calibration = uniform(rows * inputs);
-  const ranges = plannedRanges(calibration, rows, inputs);
-  const scores = clearScores(body, calibration, rows);
-  const tensors = tensorWriter();
-  const [plan] = inOneGo(
-    planNetwork({
-      body,
-      task: { kind: 'regression', link: { kind: 'identity' } },
-      features: [],
-      ranges,
-      calibration,
-      rows,
-      scores,
-      scoreScale: typicalScore(scores, rows),
-      modes: ['throughput'],
-      reveal: 'nothing',
-      maxError: 1e-3,
-      minAgreement: 0,
-      canaries: syntheticRows(64, ranges, 1),
-      tensors,
-    }),
-  ).plans;
-  if (plan?.client.circuit !== 'network-records' || plan.server.circuit !== 'network-records')
-    throw new Error('no plan');
-  return { client: plan.client, server: plan.server, ranges, tensors: tensors.all() };
-}
 
 /**
  * The key's owner knows the noise of its queries; that of a result is, to first order, the gradient of the score at the record times it. What
@@ -67,7 +15,9 @@ function planned() {
  */
 it('a hundred results of a network with one slot a record tell the gradient at the record', async () => {
   const seal = await loadSeal();
-  const { client, server, ranges, tensors } = planned();
+  const draw = drawFrom(5);
+  const body = drawNetwork(draw, { widths: [inputs, 8, 1], activation: square });
+  const { client, server, ranges, tensors } = planRecords(body, draw(rows * inputs));
   using he = makeContext(seal, client.parameters);
   using owned = new DisposableStack();
   const generator = owned.use(new seal.KeyGenerator(he.context));

@@ -1,11 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { drawFrom, drawNetwork, square } from '../../../test/drawn-networks.ts';
 import { inOneGo } from '../../../test/in-one-go.ts';
 import { countHandles } from '../../../test/live-handles.ts';
 import { sidesOf, through, type Sessions } from '../../../test/sides.ts';
-import type { Activation, AffineChain, Model } from '../../core/model/ir.ts';
-import { fromDense } from '../../core/model/sparse.ts';
+import type { Activation, Model } from '../../core/model/ir.ts';
 import { planModel, type PlannedDeployment } from '../../core/plan/plan-model.ts';
-import { weylWords } from '../../core/plan/ranges.ts';
 import { openSecretSession } from '../client/secret-session.ts';
 import { loadSeal, type Seal } from '../library.ts';
 import { openServerSession, type BlockRequest, type EvaluatedBlock } from './server-session.ts';
@@ -17,19 +16,10 @@ beforeAll(async () => {
 
 const inputs = 20;
 const rows = 60;
-const random = weylWords(17);
-const uniform = (count: number, size: number): Float64Array =>
-  Float64Array.from({ length: count }, () => (random() / 2 ** 31 - 1) * size);
-const calibration = uniform(rows * inputs, 1);
+const draw = drawFrom(17);
+const calibration = draw(rows * inputs);
 
 function network(widths: readonly number[], activation: Activation): Model {
-  const layers: AffineChain['layers'][number][] = [];
-  widths.forEach((height, index) => {
-    const width = widths[index - 1] ?? inputs;
-    const matrix = fromDense(uniform(height * width, 1 / Math.sqrt(width)), height, width);
-    layers.push({ kind: 'affine', name: `affine ${String(index)}`, matrix, bias: uniform(height, 0.3) });
-    if (index < widths.length - 1) layers.push({ kind: 'activation', name: `activation ${String(index)}`, activation });
-  });
   const columns = Array.from({ length: inputs }, (_, index) => ({
     name: `c${String(index)}`,
     type: 'number' as const,
@@ -43,7 +33,7 @@ function network(widths: readonly number[], activation: Activation): Model {
       refuseUnknown: [],
       normalize: 'none',
     },
-    body: { kind: 'affine-chain', inputs, outputs: widths.at(-1) ?? 0, layers },
+    body: drawNetwork(draw, { widths: [inputs, ...widths], activation }),
     task: { kind: 'regression', link: { kind: 'identity' } },
   };
 }
@@ -91,7 +81,7 @@ function scoresOf(
 describe('a network in the features packing', () => {
   it.each([
     ['one activation', [30, 3], { kind: 'polynomial', coefficients: [0, 0.5, 0.25] }],
-    ['a square', [30, 3], { kind: 'polynomial', coefficients: [0, 0, 1] }],
+    ['a square', [30, 3], square],
     ['two activations', [24, 10, 2], { kind: 'polynomial', coefficients: [0, 1, 0.2] }],
     ['three activations', [16, 12, 8, 4], { kind: 'relu' }],
   ] as const)('gives its clear twin within the plan’s bound: %s', (_name, widths, activation) => {
@@ -108,7 +98,7 @@ describe('a network in the features packing', () => {
   });
 
   it('gives the same however many threads share it', () => {
-    const plan = planned([30, 3], { kind: 'polynomial', coefficients: [0, 0, 1] });
+    const plan = planned([30, 3], square);
     const { sides, sessions } = open(plan);
     using closed = sessions;
     const features = calibration.slice(0, inputs);
@@ -130,7 +120,7 @@ describe('a network in the features packing', () => {
   });
 
   it('has a canary that another model’s answer does not pass', () => {
-    const plan = planned([30, 3], { kind: 'polynomial', coefficients: [0, 0, 1] });
+    const plan = planned([30, 3], square);
     const [served] = plan.server.plans;
     const weights = served?.circuit === 'network-features' ? served.layers[0]?.values : undefined;
     if (weights === undefined) throw new Error('no weights');

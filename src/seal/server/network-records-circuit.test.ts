@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { inOneGo } from '../../../test/in-one-go.ts';
+import { drawFrom, drawNetwork, planRecords, square } from '../../../test/drawn-networks.ts';
 import { keySection } from '../../core/artifact/key-sections.ts';
-import type { Activation, AffineChain } from '../../core/model/ir.ts';
-import { fromDense } from '../../core/model/sparse.ts';
-import { clearScores } from '../../core/model/score.ts';
-import { planNetwork } from '../../core/plan/network-planner.ts';
-import { syntheticRows, weylWords } from '../../core/plan/ranges.ts';
-import { tensorWriter } from '../../core/plan/tensors.ts';
-import { typicalScore } from '../../core/table/accuracy.ts';
-import { plannedRanges } from '../../core/table/range.ts';
+import type { Activation } from '../../core/model/ir.ts';
+import { weylWords } from '../../core/plan/ranges.ts';
 import { recordsCodec } from '../client/records-codec.ts';
 import { generateKeys } from '../client/key-generation.ts';
 import { makeContext } from '../context.ts';
@@ -20,61 +14,11 @@ import { networkRecordsCircuit } from './network-records-circuit.ts';
 const inputs = 6;
 const rows = 100;
 
-/** Each number as often as the window is wide. */
-function pooled(values: Float64Array, window: number): Float64Array {
-  return values.map((_, index) => values[index - (index % window)] ?? 0);
-}
-
 /** A random network of the widths, planned for throughput on random rows. @param window units of a layer that the next reads alike */
 function planned(widths: readonly number[], activation: Activation, window = 1) {
-  const random = weylWords(11);
-  const uniform = (count: number, size: number): Float64Array =>
-    Float64Array.from({ length: count }, () => (random() / 2 ** 31 - 1) * size);
-  const layers: AffineChain['layers'][number][] = [];
-  widths.forEach((height, index) => {
-    const width = widths[index - 1] ?? inputs;
-    layers.push({
-      kind: 'affine',
-      name: `affine ${String(index)}`,
-      matrix: fromDense(pooled(uniform(height * width, 1 / Math.sqrt(width)), index === 0 ? 1 : window), height, width),
-      bias: uniform(height, 0.3),
-    });
-    if (index < widths.length - 1) layers.push({ kind: 'activation', name: `activation ${String(index)}`, activation });
-  });
-  const body: AffineChain = { kind: 'affine-chain', inputs, outputs: widths.at(-1) ?? 0, layers };
-  const calibration = uniform(rows * inputs, 1);
-  const ranges = plannedRanges(calibration, rows, inputs);
-  const scores = clearScores(body, calibration, rows);
-  const tensors = tensorWriter();
-  const canaries = syntheticRows(64, ranges, 1);
-  const plan = inOneGo(
-    planNetwork({
-      body,
-      task: { kind: 'regression', link: { kind: 'identity' } },
-      features: [],
-      ranges,
-      calibration,
-      rows,
-      scores,
-      scoreScale: typicalScore(scores, rows),
-      modes: ['throughput'],
-      reveal: 'nothing',
-      maxError: 1e-3,
-      minAgreement: 0,
-      canaries,
-      tensors,
-    }),
-  ).plans[0];
-  if (plan?.client.circuit !== 'network-records' || plan.server.circuit !== 'network-records')
-    throw new Error('no plan');
-  return {
-    client: plan.client,
-    server: plan.server,
-    canaryScores: plan.twin(canaries, canaries.length / plan.client.inputs),
-    canaries,
-    ranges,
-    tensors: tensors.all(),
-  };
+  const draw = drawFrom(11);
+  const body = drawNetwork(draw, { widths: [inputs, ...widths], activation, window });
+  return planRecords(body, draw(rows * inputs));
 }
 
 /** @param threads that share the block */
@@ -168,7 +112,7 @@ describe('a network in the records packing', () => {
   });
 
   it('is caught by its canaries when another model answers', async () => {
-    const made = planned([12, 3], { kind: 'polynomial', coefficients: [0, 0, 1] });
+    const made = planned([12, 3], square);
     const other = {
       ...made,
       tensors: made.tensors.map((value, index) =>
@@ -182,7 +126,7 @@ describe('a network in the records packing', () => {
 describe('integerCombination', () => {
   it('adds up integers of any size and sign exactly', async () => {
     const seal = await loadSeal();
-    const { client } = planned([4, 2], { kind: 'polynomial', coefficients: [0, 0, 1] });
+    const { client } = planned([4, 2], square);
     const keys = generateKeys(seal, client.parameters, client.evaluationKeys);
     using he = makeContext(seal, client.parameters);
     using secretKey = new seal.SecretKey();
