@@ -4,6 +4,7 @@ import { constrainedMemory } from 'node:process';
 import type { CompileOutcome, PlanMode, PlanOutcome } from '../core/artifact/outcomes.ts';
 import type { ReportDocument } from '../core/artifact/report.ts';
 import { AppError } from '../core/error.ts';
+import { mostSampledRows, sampleRows } from '../core/plan/ranges.ts';
 import { planModel, type PlannedDeployment } from '../core/plan/plan-model.ts';
 import { readCalibrated, readTruth, type Calibrated } from './calibrated.ts';
 import { packDeployment, type DeploymentArchives } from './deployment-archives.ts';
@@ -50,33 +51,40 @@ export async function compileModel(
   const planned = await inSteps(planModel({ ...options, ...calibrated, modes }), running);
   checkMemory(planned);
   const archives = packDeployment(planned);
-  const proofs = await prove(options, { calibrated, planned, archives }, { environment, running });
+  const shown = sample(calibrated, truth);
+  const proofs = await prove(options, { ...shown, planned, archives }, { environment, running });
   const reveals = revealsOf(planned.client);
-  const report = makeReport({ options, calibrated, planned, deployment: archives.id, proofs, truth, reveals });
+  const report = makeReport({ options, ...shown, planned, deployment: archives.id, proofs, reveals });
   running.onProgress({ stage: 'Writing the deployment' });
   const bytes = await writeDeployment(path, { archives, report, home: environment.home }, running.signal);
-  const { model, plaintext, plans, activations, candidates } = report;
-  const instances = estimateInstances(proofs);
   environment.log(
     `compiled ${archives.id}: client.zip ${String(bytes.client)} bytes, server.zip ${String(bytes.server)} bytes`,
   );
+  const { deployment, backend, plans, model, plaintext, activations, candidates } = report;
   const warnings = planned.refused.map(({ mode, reason }) => `There is no plan for ${mode}. ${reason}`);
-  const outcome = {
-    deployment: archives.id,
+  return {
+    deployment,
     path,
-    backend: 'seal',
+    backend,
     plans: plans.map(withoutReport),
     reveals,
     bytes,
     ...(warnings.length === 0 ? {} : { warnings }),
-  } as const;
-  return {
-    ...outcome,
     model,
     plaintext,
     ...(activations === undefined ? {} : { activations }),
-    ...(options.explain === true ? { candidates, instances } : {}),
+    ...(options.explain === true ? { candidates, instances: estimateInstances(proofs) } : {}),
   };
+}
+
+/** What the plan was fitted to, with its true answers. */
+function sample(
+  calibrated: Calibrated,
+  truth: Float64Array | undefined,
+): { readonly calibrated: Calibrated; readonly truth: Float64Array | undefined } {
+  const { calibration, rows } = calibrated;
+  const sampled = { calibration: sampleRows(calibration, rows), rows: Math.min(rows, mostSampledRows) };
+  return { calibrated: { ...calibrated, ...sampled }, truth: truth && sampleRows(truth, rows) };
 }
 
 /**

@@ -41,10 +41,10 @@ function fit(activation: Activation): {
   readonly calibration: Float64Array;
 } {
   const { chain, calibration } = drawChain(activation);
-  const fitted = inOneGo(
-    fitActivations({ chain, task, calibration, rows, maxError: 0.1, minAgreement: 0, typicalScore: 1 }),
-  );
   const clear = clearScores(chain, calibration, rows);
+  const fitted = inOneGo(
+    fitActivations({ chain, task, calibration, rows, scores: clear, maxError: 0.1, minAgreement: 0, typicalScore: 1 }),
+  );
   const scores = polynomialScores(fitted.network, calibration, rows);
   const size = Math.hypot(...clear);
   return {
@@ -128,13 +128,15 @@ describe('on the fixtures, with rows that no fit has seen', () => {
     const [known, unseen] = [read('mnist/calibration.csv'), read('mnist/data.csv')];
     const ranges = planFeatureRanges(known.values, known.rows, model.preprocessing);
     const chain = scaleFirstLayer(model.body, ranges);
-    const typical = typicalScore(clearScores(model.body, known.values, known.rows), known.rows);
+    const scores = clearScores(model.body, known.values, known.rows);
+    const typical = typicalScore(scores, known.rows);
     const wanted = { maxError: 1e-3, minAgreement, typicalScore: typical };
     const request = {
       chain,
       task: model.task,
       calibration: scaleFeatures(known.values, ranges),
       rows: known.rows,
+      scores,
       ...wanted,
     };
     const seen: Progress[] = [];

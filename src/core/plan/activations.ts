@@ -34,6 +34,8 @@ export interface FitRequest {
   /** rows x chain.inputs. */
   readonly calibration: Float64Array;
   readonly rows: number;
+  /** The original's, rows x chain.outputs. */
+  readonly scores: Float64Array;
   readonly maxError: number;
   readonly typicalScore: number;
   /** What is tried goes on until rows held out reach it. */
@@ -203,6 +205,6 @@ function networkOf({ inputs, outputs }: AffineChain, layers: readonly FittedLaye
 }
 
 function agreementOf(request: FitRequest, other: Float64Array): Agreement {
-  const { chain, calibration, rows, task } = request;
-  return measureApproximation(task, { clear: clearScores(chain, calibration, rows), other, rows }, request);
+  const { scores, rows, task } = request;
+  return measureApproximation(task, { clear: scores, other, rows }, request);
 }

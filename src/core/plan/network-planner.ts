@@ -47,9 +47,9 @@ function* prepare(request: BodyRequest<AffineChain>): Steps<PreparedNetwork> {
   const calibration = scaleFeatures(request.calibration, request.ranges);
   const canaries = scaleFeatures(request.canaries, request.ranges);
   const chain = scaleFirstLayer(request.body, request.ranges);
-  const { task, rows, maxError, scoreScale, minAgreement } = request;
+  const { task, rows, scores, maxError, scoreScale, minAgreement } = request;
   const wanted = { maxError, minAgreement, typicalScore: scoreScale };
-  const fitted = yield* fitActivations({ chain, task, calibration, rows, ...wanted });
+  const fitted = yield* fitActivations({ chain, task, calibration, rows, scores, ...wanted });
   if (fitted.heldOut.agreement < minAgreement) throw disagreement(fitted, request);
   const rounded = chooseRounding(request, fitted, calibration);
   return {

@@ -9,14 +9,14 @@ import type { BodyRequest, CandidateReport, PlannedBody, PlannedMode, RefusedMod
 import { planNetwork } from './network-planner.ts';
 import type { LayerFit } from './activations.ts';
 import { planLinear } from './linear-planner.ts';
-import { syntheticRows } from './ranges.ts';
+import { mostSampledRows, sampleRows, syntheticRows } from './ranges.ts';
 import { tensorWriter } from './tensors.ts';
 import { planTrees } from './tree-planner.ts';
 
 export interface PlanRequest {
   /** Columns named. */
   readonly model: Model;
-  /** Preprocessed calibration rows, rows x features. */
+  /** Preprocessed calibration rows, rows x features: ranges are those of all, the rest is fitted to a sample. */
   readonly calibration: Float64Array;
   readonly rows: number;
   readonly modes: readonly PlanMode[];
@@ -50,8 +50,10 @@ const canaryPool = 64;
 
 /** @throws {AppError} plan.impossible, plan.calibration, model.unsupported */
 export function* planModel(request: PlanRequest): Steps<PlannedDeployment> {
-  const { model, calibration, rows } = request;
-  const ranges = planFeatureRanges(calibration, rows, model.preprocessing);
+  const { model } = request;
+  const ranges = planFeatureRanges(request.calibration, request.rows, model.preprocessing);
+  const calibration = sampleRows(request.calibration, request.rows);
+  const rows = Math.min(request.rows, mostSampledRows);
   const scores = clearScores(model.body, calibration, rows);
   const scoreScale = typicalScore(scores, rows) || 1;
   const canaries = syntheticRows(canaryPool, ranges, 1);
@@ -59,6 +61,8 @@ export function* planModel(request: PlanRequest): Steps<PlannedDeployment> {
   const planned = yield* planBody({
     ...request,
     ...model,
+    calibration,
+    rows,
     features: model.preprocessing.features,
     ranges,
     scores,
