@@ -32,11 +32,16 @@ export function applyAffine(layer: AffineLayer, x: Float64Array): Float64Array {
   const rows = inputs === 0 ? 1 : x.length / inputs;
   const y = new Float64Array(rows * outputs);
   for (let output = 0; output < outputs; output += 1) {
-    const start = rowStart[output] ?? 0;
-    const end = rowStart[output + 1] ?? 0;
+    const entries = { start: rowStart[output] ?? 0, end: rowStart[output + 1] ?? 0 };
     const bias = layer.bias[output] ?? 0;
-    for (let row = 0; row < rows; row += 1)
-      y[row * outputs + output] = sumEntries(layer.matrix, x, { start, end, offset: row * inputs }) + bias;
+    let row = 0;
+    // Sums of four rows do not wait for one another, and share each weight that is read.
+    for (; row + 3 < rows; row += 4) {
+      const sums = sumFour(layer.matrix, x, { ...entries, offset: row * inputs });
+      for (const [next, sum] of sums.entries()) y[(row + next) * outputs + output] = sum + bias;
+    }
+    for (; row < rows; row += 1)
+      y[row * outputs + output] = sumEntries(layer.matrix, x, { ...entries, offset: row * inputs }) + bias;
   }
   return y;
 }
@@ -54,6 +59,24 @@ function sumEntries({ columnIndex, values }: SparseMatrix, x: Float64Array, { st
   for (let entry = start; entry < end; entry += 1)
     sum += (values[entry] ?? 0) * (x[offset + (columnIndex[entry] ?? 0)] ?? 0);
   return sum;
+}
+
+/** Of four rows of x, each as sumEntries has it. */
+function sumFour(
+  { columns, columnIndex, values }: SparseMatrix,
+  x: Float64Array,
+  { start, end, offset }: Entries,
+): readonly [number, number, number, number] {
+  let [a, b, c, d] = [0, 0, 0, 0];
+  for (let entry = start; entry < end; entry += 1) {
+    const weight = values[entry] ?? 0;
+    const at = offset + (columnIndex[entry] ?? 0);
+    a += weight * (x[at] ?? 0);
+    b += weight * (x[at + columns] ?? 0);
+    c += weight * (x[at + 2 * columns] ?? 0);
+    d += weight * (x[at + 3 * columns] ?? 0);
+  }
+  return [a, b, c, d];
 }
 
 /** The activation of every element of x (borrowed), as a new array. */
