@@ -8,6 +8,7 @@ import type { Environment, Running } from '../src/service/environment.ts';
 import { runJob } from '../src/service/run.ts';
 import { inRepository } from '../scripts/paths.ts';
 import type { BenchContext, Figure } from './bench.ts';
+import { measurePeer, type Peer } from './peers.ts';
 
 const running: Running = { signal: new AbortController().signal, onProgress: () => undefined };
 
@@ -19,7 +20,8 @@ export interface EngineCase {
   readonly reveal?: 'nothing' | 'thresholds';
   /** For the server's time of a record (latency), or its records a second (throughput). */
   readonly goal?: string;
-  readonly peer?: Figure['peer'];
+  /** Measured beside the server's time. */
+  readonly peer?: Peer;
   /** A file of so many records, the fixture's over and over. */
   readonly large?: { readonly records: number; readonly goal: string };
 }
@@ -51,7 +53,8 @@ export async function measureCase(context: BenchContext, item: EngineCase): Prom
     environment,
     running,
   );
-  recordPlan(context, { name, compiled, item });
+  const peer = item.peer === undefined ? undefined : await measurePeer(context, item.peer);
+  recordPlan(context, { name, compiled, item, peer });
   recordPredictions(context, name, compiled);
   const output = join(context.folder, 'predictions.csv');
   const run = async (data: string, goal?: string): Promise<void> => {
@@ -92,15 +95,20 @@ async function recordLabels(
 
 function recordPlan(
   context: BenchContext,
-  measured: { readonly name: string; readonly compiled: CompileOutcome; readonly item: EngineCase },
+  measured: {
+    readonly name: string;
+    readonly compiled: CompileOutcome;
+    readonly item: EngineCase;
+    readonly peer: Figure['peer'];
+  },
 ): void {
-  const { name, item } = measured;
+  const { name, item, peer } = measured;
   const [plan] = measured.compiled.plans;
   if (plan === undefined) throw new Error('no plan');
   const { seconds, bytes, capacity } = plan;
   const extra = {
     ...(item.goal === undefined ? {} : { goal: item.goal }),
-    ...(item.peer === undefined ? {} : { peer: item.peer }),
+    ...(peer === undefined ? {} : { peer }),
   };
   if (item.mode === 'latency')
     context.record({ what: `${name}: server`, value: seconds.evaluate * 1000, unit: 'ms', ...extra });

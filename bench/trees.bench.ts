@@ -1,10 +1,11 @@
 import type { BenchContext } from './bench.ts';
 import { measureCase, type EngineCase } from './engine.ts';
+import { concreteTrees } from './peers.ts';
 
 export const name = 'trees';
 
 const cases: readonly EngineCase[] = [
-  { model: 'wdbc/xgb_100x4.json', mode: 'latency', reveal: 'nothing', goal: 'at most 1,000 ms' },
+  { model: 'wdbc/xgb_100x4.json', mode: 'latency', reveal: 'nothing', goal: 'at most 1,000 ms', peer: concreteTrees },
   { model: 'wdbc/xgb_100x4.json', mode: 'latency', reveal: 'thresholds', goal: 'at most 500 ms' },
   {
     model: 'wdbc/xgb_100x4.json',
@@ -21,6 +22,7 @@ const cases: readonly EngineCase[] = [
     large: { records: 8189, goal: 'at least 410 records/s' },
   },
   { model: 'wdbc/forest_50x5.onnx', mode: 'throughput', reveal: 'thresholds' },
+  { model: 'wdbc/lgbm.txt', mode: 'throughput', reveal: 'nothing' },
   { model: 'digits/xgb_multi.json', mode: 'throughput', reveal: 'thresholds' },
 ];
 
