@@ -25,4 +25,18 @@ describe('the page of a report', () => {
     expect(page).toMatch(/\| Evaluation keys, of all plans \| [\d.]+ [kM]B/u);
     expect(page).not.toMatch(/undefined|NaN|\[object/u);
   });
+
+  it('tells of a network what its activations became', () => {
+    expect(page).not.toContain('activations');
+    const activations = [
+      { layer: 'fc1/Relu', degree: 2, exact: false, agreement: 0.99, agreementLowerBound: 0.95 },
+      { layer: 'fc2/Pow', degree: 4, exact: true, agreement: 0.98, agreementLowerBound: 0 },
+    ] as const;
+    const told = reportMarkdown({ ...report, activations: [...activations] });
+    expect(told).toContain('## What activations became');
+    expect(told).toContain(
+      '| fc1/Relu | degree 2 | fitted to the calibration rows | 99.0 % (at least 95.0 % at 95 % confidence) |',
+    );
+    expect(told).toContain('| fc2/Pow | degree 4 | as it is | 98.0 % |');
+  });
 });
