@@ -167,6 +167,6 @@ function tooDeep({ ensemble: { trees } }: SeenEnsemble, terms: readonly Term[]):
   return new AppError(
     'plan.impossible',
     `One record at a time, ${String(trees.length)} trees of depth ${String(depth)}, which make ${String(terms.length)} products of up to ${String(mostLiterals(terms))} features, fit no plan: at most ${String(mostTerms)} products, ${String(maxCoeffModulusBits[16384])} bits of modulus at N = 16384 and ${String(largestHeapBytes / 1e9)} GB of memory.`,
-    { hint: 'Train fewer or shallower trees (max_depth), allow a larger --max-error, or use --mode throughput.' },
+    { hint: 'Train fewer or shallower trees (max_depth), or allow a larger --max-error.' },
   );
 }

@@ -219,7 +219,7 @@ function cheapest(found: Iterable<FeaturesCandidate>, network: RoundedNetwork): 
   throw new AppError(
     'plan.impossible',
     `One record of this network fits no parameters up to N = 16384: it has ${String(activations)} activations for 430 bits of modulus, and its widest layer, ${widest?.name ?? ''}, ${String(widest?.matrix.rows ?? 0)} units for 8192 slots.`,
-    { hint: 'Use --mode throughput, fewer activation layers, narrower layers, or a larger --max-error.' },
+    { hint: 'Use fewer activation layers, narrower layers, or a larger --max-error.' },
   );
 }
 

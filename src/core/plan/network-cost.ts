@@ -95,7 +95,7 @@ function tooLarge(heap: number): AppError {
   return new AppError(
     'plan.impossible',
     `With one slot a record the network would hold ${gigabytes(heap)} of ciphertexts at once; a thread has ${gigabytes(largestHeapBytes)}.`,
-    { hint: 'Use --mode latency, narrower layers, fewer inputs, or fewer activations.' },
+    { hint: 'Use narrower layers, fewer inputs, or fewer activations.' },
   );
 }
 
