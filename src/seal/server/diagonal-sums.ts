@@ -52,7 +52,10 @@ export function encodeGiants(
     const values = new Float64Array(period);
     for (let index = 0; index < diagonal.length; index += 2)
       values[((diagonal[index] ?? 0) + giant) % period] = diagonal[index + 1] ?? 0;
-    ofGiant.set(baby, encodeSlots(he, values, place));
+    const plaintext = encodeSlots(he, values, place);
+    // Weights too small for the scale count for nothing, and SEAL refuses to multiply by zero.
+    if (plaintext.isZero()) plaintext.delete();
+    else ofGiant.set(baby, plaintext);
   }
   return encoded;
 }

@@ -4,6 +4,7 @@ import { inOneGo } from '../../../test/in-one-go.ts';
 import { countHandles } from '../../../test/live-handles.ts';
 import { sidesOf, through, type Sessions } from '../../../test/sides.ts';
 import type { Activation, Model } from '../../core/model/ir.ts';
+import { fromDense } from '../../core/model/sparse.ts';
 import { planModel, type PlannedDeployment } from '../../core/plan/plan-model.ts';
 import { openSecretSession } from '../client/secret-session.ts';
 import { loadSeal, type Seal } from '../library.ts';
@@ -39,7 +40,10 @@ function network(widths: readonly number[], activation: Activation): Model {
 }
 
 function planned(widths: readonly number[], activation: Activation): PlannedDeployment {
-  const model = network(widths, activation);
+  return plannedFor(network(widths, activation));
+}
+
+function plannedFor(model: Model): PlannedDeployment {
   const wanted = { modes: ['latency'], reveal: 'nothing', maxError: 1e-3, minAgreement: 0 } as const;
   return inOneGo(planModel({ model, calibration, rows, ...wanted }));
 }
@@ -94,6 +98,32 @@ describe('a network in the features packing', () => {
       expect(scores).toHaveLength(twin.length);
       for (const [output, score] of scores.entries())
         expect(Math.abs(score - (twin[output] ?? NaN))).toBeLessThan(bound);
+    }
+  });
+
+  it.each([
+    ['its first map is all zeros', 0, 0],
+    ['its last map is all zeros', 2, 0],
+    ['none of its units ever wakes', 0, -50],
+  ])('gives a network that has become constant its constant: %s', (_name, place, bias) => {
+    const model = network(
+      [12, 2],
+      bias === 0 ? { kind: 'polynomial', coefficients: [0, 0.5, 0.25] } : { kind: 'relu' },
+    );
+    if (model.body.kind !== 'affine-chain') throw new TypeError('a network is an affine chain');
+    const layers = model.body.layers.map((layer, index) => {
+      if (layer.kind !== 'affine' || index !== place) return layer;
+      const { rows: height, columns: width } = layer.matrix;
+      const matrix = bias === 0 ? fromDense(new Float64Array(height * width), height, width) : layer.matrix;
+      return { ...layer, matrix, bias: layer.bias.map((value) => value + bias) };
+    });
+    const plan = plannedFor({ ...model, body: { ...model.body, layers } });
+    const answered = scoresOf(plan, 2).filter(({ scores }) => scores.length > 0);
+    expect(answered.length).toBeGreaterThan(0);
+    for (const { scores, twin } of answered) {
+      expect(scores).toHaveLength(2);
+      for (const [output, score] of scores.entries())
+        expect(Math.abs(score - (twin[output] ?? NaN))).toBeLessThan(plan.client.plans[0]?.errorBound ?? 0);
     }
   });
 

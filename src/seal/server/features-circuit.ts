@@ -8,7 +8,7 @@ import { diagonalsOf, inputSlots, type SlotMap } from '../../core/plan/slot-laye
 import { addSaved, loadCiphertext, saveCompact, saveWhole } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
-import { evaluateWhole, type SplitCircuit } from './circuit.ts';
+import { encryptZero, evaluateWhole, type SplitCircuit } from './circuit.ts';
 import {
   babySteps,
   encodeGiants,
@@ -20,7 +20,7 @@ import {
   type Rotations,
 } from './diagonal-sums.ts';
 import type { EvaluationKeySet } from './evaluation-keys.ts';
-import { coverLoneRecord } from './result-noise.ts';
+import { coverLoneRecord, zeroLike } from './result-noise.ts';
 
 type Plan = ServerPlanOf<'network-features'>;
 
@@ -68,7 +68,7 @@ export function featuresCircuit(he: HeContext, plan: Plan, tensor: (ref: TensorR
       }),
     finish: (partials, keys) =>
       callSeal('evaluate a network', () => {
-        using sum = addUp(he, partials.flat(), first.product);
+        using sum = addUp(he, partials.flat(), { keys, scale: first.product });
         using result = restOf(he, { layers, store, keys }, sum);
         coverLoneRecord(he, result, { keys, floodDeviation: plan.floodDeviation, outputs: plan.outputs });
         return [saveCompact(he, result)];
@@ -235,15 +235,18 @@ function openRotated(
   );
 }
 
-/** @returns owned */
-function addUp(he: HeContext, parts: readonly Uint8Array[], scale: number): Ciphertext {
-  const sum = addSaved(he, parts);
-  if (sum === undefined) throw new TypeError('a layer has sums');
+/** @returns owned; an encryption of zero where the first layer has no weights: its units are then constant */
+function addUp(
+  he: HeContext,
+  parts: readonly Uint8Array[],
+  { keys, scale }: { readonly keys: EvaluationKeySet; readonly scale: number },
+): Ciphertext {
+  const sum = addSaved(he, parts) ?? encryptZero(he, keys, scale);
   sum.setScale(scale);
   return sum;
 }
 
-/** A later layer's sums before its folds. @param x borrowed; changed. @returns owned */
+/** A later layer's sums before its folds. @param x borrowed; changed. @returns owned; an encryption of zero where it has no weights */
 function nextSums(
   he: HeContext,
   x: Ciphertext,
@@ -258,8 +261,10 @@ function nextSums(
   rotateAndAdd(he, x, { steps: layer.presum, keys });
   const babies = babySteps(he, new Map([[0, x]]), { rotations: layer.rotations, keys, owner });
   const sum = giantSum(he, babies, { giants, period: layer.rotations.period, keys });
-  if (sum === undefined) throw new AppError('artifact.unreadable', 'A layer of the plan has no weights.');
-  return sum;
+  if (sum !== undefined) return sum;
+  const zero = zeroLike(he, x, keys);
+  zero.setScale(layer.product);
+  return zero;
 }
 
 /** a (a + shift) in place of a; one level lower. */

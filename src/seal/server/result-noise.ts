@@ -79,7 +79,7 @@ function cover(
 }
 
 /** @returns owned; at the level and scale of `like` */
-function zeroLike(he: HeContext, like: Ciphertext, keys: EvaluationKeySet): Ciphertext {
+export function zeroLike(he: HeContext, like: Ciphertext, keys: EvaluationKeySet): Ciphertext {
   const zero = encryptZero(he, keys, like.scale());
   while (zero.coeffModulusSize() > like.coeffModulusSize()) he.evaluator.cipherModSwitchToNextInplace(zero);
   return zero;
