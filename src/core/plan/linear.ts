@@ -76,7 +76,8 @@ export function linearMagnitudes(linear: ScaledLinear, scaledRows: Float64Array)
   let squares = 0;
   for (const value of scaledRows) squares += value * value;
   return {
-    scoreBound: Math.max(scoreBound, Number.MIN_VALUE),
+    // Of a model that is all zeros any bound holds.
+    scoreBound: scoreBound || 1,
     weightNorm,
     largestWeight,
     inputNorm: Math.sqrt(squares / rows),

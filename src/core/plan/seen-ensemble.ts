@@ -27,7 +27,10 @@ export function* seeEnsemble(request: BodyRequest<TreeEnsemble>): Steps<SeenEnse
 
 function seeExactly(request: BodyRequest<TreeEnsemble>): SeenEnsemble {
   const ensemble = strictThresholds(request.body);
-  const spec = specOf(request, { kind: 'listed', values: listedEdges(ensemble) });
+  const values = listedEdges(ensemble);
+  // Trees that never split leave nothing to ask of a record; a query needs something to carry.
+  if (values.every((edges) => edges.length === 0)) values[0]?.push(request.ranges.center[0] ?? 0);
+  const spec = specOf(request, { kind: 'listed', values });
   return { thermometer: openThermometer(spec, request.ranges), ensemble };
 }
 
