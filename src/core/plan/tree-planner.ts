@@ -51,7 +51,7 @@ function planRecords(request: BodyRequest<TreeEnsemble>, { thermometer, ensemble
   const mode = 'throughput' as const;
   const shared = { mode, parameters, inputs, outputs, blockRecords: parameters.polyModulusDegree, blocksPerQuery: 1 };
   const estimate = estimateRecords(integers, { outputs, parameters, bits: thermometer.bits });
-  if (estimate.queryBytes > largestQueryBytes) throw tooLarge(thermometer.bits, estimate.queryBytes);
+  if (estimate.queryBytes > largestQueryBytes) throw tooLarge(thermometer, estimate.queryBytes);
   const circuit = 'trees-records' as const;
   return {
     client: {
@@ -82,10 +82,13 @@ function planRecords(request: BodyRequest<TreeEnsemble>, { thermometer, ensemble
   };
 }
 
-function tooLarge(bits: number, bytes: number): AppError {
+function tooLarge({ bits, spec }: SeenEnsemble['thermometer'], bytes: number): AppError {
   const sizes = `${String(Math.round(bytes / 2 ** 20))} MiB; at most ${String(largestQueryBytes / 2 ** 20)} MiB fit memory`;
   return new AppError('plan.impossible', `A query would carry ${String(bits)} bits a record, ${sizes}.`, {
-    hint: 'Use --reveal thresholds, a smaller --min-agreement, fewer features or shallower trees.',
+    hint:
+      spec.edges.kind === 'grid'
+        ? 'Use --reveal thresholds, a smaller --min-agreement, fewer features or shallower trees.'
+        : 'Train fewer or shallower trees (max_depth), which have fewer distinct thresholds.',
   });
 }
 
