@@ -8,6 +8,7 @@ import { mostSampledRows, sampleRows } from '../core/plan/ranges.ts';
 import { planModel, type PlannedDeployment } from '../core/plan/plan-model.ts';
 import { readCalibrated, readTruth, type Calibrated } from './calibrated.ts';
 import { packDeployment, type DeploymentArchives } from './deployment-archives.ts';
+import { coarseTolerance } from './coarse-tolerance.ts';
 import type { Environment, Running } from './environment.ts';
 import { inSteps } from './in-steps.ts';
 import { estimateInstances } from './instances.ts';
@@ -61,7 +62,7 @@ export async function compileModel(
     `compiled ${archives.id}: client.zip ${String(bytes.client)} bytes, server.zip ${String(bytes.server)} bytes`,
   );
   const { deployment, backend, plans, model, plaintext, activations, candidates } = report;
-  const warnings = planned.refused.map(({ mode, reason }) => `There is no plan for ${mode}. ${reason}`);
+  const warnings = warningsOf(options, shown.calibrated, planned);
   return {
     deployment,
     path,
@@ -85,6 +86,12 @@ function sample(
   const { calibration, rows } = calibrated;
   const sampled = { calibration: sampleRows(calibration, rows), rows: Math.min(rows, mostSampledRows) };
   return { calibrated: { ...calibrated, ...sampled }, truth: truth && sampleRows(truth, rows) };
+}
+
+function warningsOf({ maxError }: CompileOptions, calibrated: Calibrated, planned: PlannedDeployment): string[] {
+  const coarse = coarseTolerance(calibrated, { maxError, scoreScale: planned.client.scoreScale });
+  const refused = planned.refused.map(({ mode, reason }) => `There is no plan for ${mode}. ${reason}`);
+  return coarse === undefined ? refused : [...refused, coarse];
 }
 
 /**
