@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { readTable } from '../../../test/tables.ts';
 import type { Task } from '../model/ir.ts';
-import { clopperPearson, measureAccuracy, measureAgreement, readLabels, rSquared, typicalScore } from './accuracy.ts';
+import {
+  clopperPearson,
+  measureAccuracy,
+  measureAgreement,
+  measureApproximation,
+  readLabels,
+  rSquared,
+  typicalScore,
+} from './accuracy.ts';
 import { incompleteBeta } from './beta.ts';
 
 const binary: Task = {
@@ -48,6 +56,8 @@ describe('accuracy against true answers', () => {
 
   it('has no R2 where the truth does not vary', () => {
     expect(rSquared(Float64Array.of(1, 2), Float64Array.of(3, 3))).toBeNaN();
+    // What adding the same leaves in another order leaves of a constant.
+    expect(rSquared(Float64Array.of(1, 2), Float64Array.of(0.3, 0.1 + 0.2))).toBeNaN();
   });
 });
 
@@ -101,6 +111,27 @@ describe('agreement of two sets of scores', () => {
       { maxError: 1e-3 },
     );
     expect(measured.agreement).toBe(0.5);
+  });
+
+  it('is, of an approximated regression, the variation kept of the value that keeps the least', () => {
+    const clear = Float64Array.of(1000, 1, 2000, 3, 3000, 2);
+    const other = Float64Array.of(1000, 2, 2000, 2, 3000, 2);
+    const measured = measureApproximation(regression, { clear, other, rows: 3 }, { maxError: 1e-3 });
+    expect(measured).toMatchObject({ agreement: 0, agreementLowerBound: 0 });
+    const one = measureApproximation(
+      regression,
+      { clear: Float64Array.of(1, 3), other: Float64Array.of(1, 2), rows: 2 },
+      { maxError: 1e-3 },
+    );
+    expect(one.agreement).toBeCloseTo(0.5, 14);
+  });
+
+  it('is, of an approximated regression that is constant, the share of rows within the error', () => {
+    const clear = Float64Array.of(0.3, 0.1 + 0.2);
+    const measure = (other: Float64Array) =>
+      measureApproximation(regression, { clear, other, rows: 2 }, { maxError: 1e-3 }).agreement;
+    expect(measure(Float64Array.of(0.3, 0.30001))).toBe(1);
+    expect(measure(Float64Array.of(0.3, 0.31))).toBe(0.5);
   });
 
   it('never agrees where a score is no number', () => {

@@ -32,12 +32,15 @@ function labelAccuracy(predicted: ArrayLike<number>, truth: ArrayLike<number>): 
   return countEqual(predicted, truth) / truth.length;
 }
 
+/** A truth that varies less, of its size, is constant but for rounding. */
+const leastVariation = 1e-9;
+
 /** 1 - residual sum of squares / total sum of squares; NaN where the truth does not vary. */
 export function rSquared(predicted: Float64Array, truth: Float64Array): number {
   const mean = truth.reduce((sum, value) => sum + value, 0) / truth.length;
   const total = truth.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   const residual = truth.reduce((sum, value, row) => sum + (value - (predicted[row] ?? 0)) ** 2, 0);
-  return total === 0 ? Number.NaN : 1 - residual / total;
+  return total <= truth.length * (leastVariation * mean) ** 2 ? Number.NaN : 1 - residual / total;
 }
 
 export interface Agreement {
@@ -80,13 +83,20 @@ export function measureAgreement(
 /**
  * How well a plan that is near the model only in what its scores decide keeps to it (an approximated activation, thresholds moved to a grid):
  * in labels as {@link measureAgreement} has it; of a regression, whose rows are hardly ever within a small error, how much of the plaintext
- * model's variation remains (R2), without a bound.
+ * model's variation remains (R2), without a bound: in the value that keeps the least of it. Where no value varies, errors are all there is.
  */
 export function measureApproximation(...compared: Parameters<typeof measureAgreement>): Agreement {
-  const [task, { clear, other }] = compared;
+  const [task, { clear, other, rows }] = compared;
   const found = measureAgreement(...compared);
   if (task.kind === 'classification') return found;
-  return { ...found, agreement: rSquared(other, clear), agreementLowerBound: 0 };
+  const outputs = clear.length / rows;
+  const columnOf = (scores: Float64Array, output: number): Float64Array =>
+    Float64Array.from({ length: rows }, (_, row) => scores[row * outputs + output] ?? Number.NaN);
+  const varying = Array.from({ length: outputs }, (_, output) => columnOf(clear, output))
+    .map((truth, output) => ({ truth, kept: rSquared(columnOf(other, output), truth) }))
+    .filter(({ truth }) => !Number.isNaN(rSquared(truth, truth)));
+  if (varying.length === 0) return found;
+  return { ...found, agreement: Math.min(...varying.map(({ kept }) => kept)), agreementLowerBound: 0 };
 }
 
 /** Root mean square over the rows of a row's largest |score|. */
