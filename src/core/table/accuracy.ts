@@ -32,6 +32,9 @@ function labelAccuracy(predicted: ArrayLike<number>, truth: ArrayLike<number>): 
   return countEqual(predicted, truth) / truth.length;
 }
 
+/** Error of a score, relative, that noise and rounding may add to those of an approximated model. */
+const approximationError = 0.01;
+
 /** A truth that varies less, of its size, is constant but for rounding. */
 const leastVariation = 1e-9;
 
@@ -83,10 +86,11 @@ export function measureAgreement(
 /**
  * How well a plan that is near the model only in what its scores decide keeps to it (an approximated activation, thresholds moved to a grid):
  * in labels as {@link measureAgreement} has it; of a regression, whose rows are hardly ever within a small error, how much of the plaintext
- * model's variation remains (R2), without a bound: in the value that keeps the least of it. Where no value varies, errors are all there is.
+ * model's variation remains (R2), without a bound: in the value that keeps the least of it. Where no value varies, the rows within a hundredth
+ * are counted, which is as near as approximations are kept.
  */
 export function measureApproximation(...compared: Parameters<typeof measureAgreement>): Agreement {
-  const [task, { clear, other, rows }] = compared;
+  const [task, { clear, other, rows }, options] = compared;
   const found = measureAgreement(...compared);
   if (task.kind === 'classification') return found;
   const outputs = clear.length / rows;
@@ -95,7 +99,10 @@ export function measureApproximation(...compared: Parameters<typeof measureAgree
   const varying = Array.from({ length: outputs }, (_, output) => columnOf(clear, output))
     .map((truth, output) => ({ truth, kept: rSquared(columnOf(other, output), truth) }))
     .filter(({ truth }) => !Number.isNaN(rSquared(truth, truth)));
-  if (varying.length === 0) return found;
+  if (varying.length === 0) {
+    const maxError = Math.max(options.maxError, approximationError);
+    return measureAgreement(task, { clear, other, rows }, { ...options, maxError });
+  }
   return { ...found, agreement: Math.min(...varying.map(({ kept }) => kept)), agreementLowerBound: 0 };
 }
 
