@@ -10,6 +10,7 @@ import {
   inputAt,
   mapTensor,
   selectElements,
+  selectableAt,
   weightsAt,
 } from './context.ts';
 import { sizeOf, stridedMap } from './shape.ts';
@@ -18,7 +19,7 @@ import type { SparseMatrix } from '../ir.ts';
 import type { TensorValue, Value } from './value.ts';
 
 export const linearOperators: Readonly<Record<string, Operator>> = {
-  MatMul: (context) => [matrixProduct(context, [inputAt(context, 0), inputAt(context, 1)])],
+  MatMul: (context) => [matrixProduct(context, [selectableAt(context, 0), selectableAt(context, 1)])],
   Gemm: (context) => [gemm(context)],
 };
 
@@ -107,7 +108,7 @@ function repeatBlocks(context: NodeContext, block: SparseMatrix, count: number):
 /** alpha A' B' + beta C. */
 function gemm(context: NodeContext): Value {
   const { node, attributes } = context;
-  const sides = [inputAt(context, 0), inputAt(context, 1)].map((side, i) => {
+  const sides = [selectableAt(context, 0), selectableAt(context, 1)].map((side, i) => {
     if (side.kind !== 'tensor' && side.kind !== 'constant') throw unsupported(node, 'its inputs are no numbers');
     if (side.dims.length !== 2) throw invalid(node, 'its inputs must have two axes');
     if (attributes.int(i === 0 ? 'transA' : 'transB', 0) === 0) return side;

@@ -67,6 +67,14 @@ describe('a graph that cannot be evaluated encrypted', () => {
       /depths/,
     ],
     [
+      'a product of probabilities',
+      [
+        { operator: 'Softmax', inputs: ['h'], outputs: ['p'], attributes: { axis: { int: 1 } } },
+        node('Gemm', ['p', 'other2']),
+      ],
+      /final scores, after which nothing can be calculated/,
+    ],
+    [
       'a product of two values',
       [{ operator: 'MatMul', inputs: ['x', 'other'], outputs: ['g'] }, node('Mul', ['h', 'g'])],
       /both depend on the data/,
