@@ -84,6 +84,27 @@ describe('a network in the records packing', () => {
     }
   });
 
+  it('gives the bias of an output that reads nothing, with and without rescaling', async () => {
+    for (const widths of [
+      [12, 3],
+      [8, 6, 2],
+    ]) {
+      const draw = drawFrom(11);
+      const body = drawNetwork(draw, { widths: [inputs, ...widths], activation: square });
+      const layers = body.layers.map((layer, index) => {
+        if (layer.kind !== 'affine' || index < body.layers.length - 1) return layer;
+        const { matrix } = layer;
+        const end = matrix.rowStart[matrix.rows - 1] ?? 0;
+        return { ...layer, matrix: { ...matrix, values: matrix.values.slice().fill(0, end) } };
+      });
+      const made = planRecords({ ...body, layers }, draw(rows * inputs));
+      for (const threads of [1, 2])
+        expect(largestDifference(await evaluate(made, threads), made.canaryScores)).toBeLessThan(
+          made.client.errorBound,
+        );
+    }
+  });
+
   it('adds up units that are read alike, of one activation and of several', async () => {
     for (const [widths, layers] of [
       [[12, 3], 3],

@@ -8,6 +8,7 @@ import {
   type LayerEntries,
   type ScheduledLayer,
 } from '../../core/plan/network-schedule.ts';
+import { chainPrimes } from '../../core/plan/moduli.ts';
 import type { ServerPlanOf } from '../../core/plan/plan.ts';
 import { AppError } from '../../core/error.ts';
 import { addSaved, loadCiphertext, saveCompact, saveWhole } from '../ciphertexts.ts';
@@ -82,11 +83,19 @@ export function networkRecordsCircuit(
   };
 }
 
-/** An encryption of zero at the last level, for an output that depends on nothing. @returns owned */
+/** An encryption of zero at the level and scale of the results, for an output that depends on nothing. @returns owned */
 function zeroResult(he: HeContext, plan: Plan, keys: EvaluationKeySet): Ciphertext {
-  const zero = encryptZero(he, keys, 2 ** plan.logScale);
-  for (const { shift } of plan.layers)
-    if (plan.rescale && shift !== undefined) he.evaluator.cipherModSwitchToNextInplace(zero);
+  const primes = chainPrimes(he.parameters);
+  let scale = 2 ** plan.logScale;
+  const zero = encryptZero(he, keys, scale);
+  for (const { shift } of plan.layers) {
+    if (shift === undefined) continue;
+    scale *= scale;
+    if (!plan.rescale) continue;
+    scale /= Number(primes[zero.coeffModulusSize() - 1]);
+    he.evaluator.cipherModSwitchToNextInplace(zero);
+  }
+  zero.setScale(scale);
   return zero;
 }
 
