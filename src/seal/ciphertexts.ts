@@ -4,6 +4,12 @@ import type { HeContext } from './context.ts';
 import { leavesSomething } from './library.ts';
 
 /**
+ * A scale that every modulus bears, for ciphertexts that hold scores. SEAL refuses a scale beyond the modulus; but scores have a unit of
+ * their own, and where that is small (returns of a day, metres in kilometres) what a slot is of a score has no such bound.
+ */
+export const neutralScale = 2 ** 20;
+
+/**
  * Parses a ciphertext; SEAL checks its parameters and that every coefficient is below its modulus.
  * @returns owned by the caller
  * @throws {AppError} artifact.unreadable: the bytes are no ciphertext of these parameters

@@ -2,7 +2,7 @@ import { bitPlaces, sourceShape, sourceSlots } from '../../core/plan/bits-source
 import { outputMeans } from '../../core/plan/lone-result.ts';
 import type { ClientPlanOf } from '../../core/plan/plan.ts';
 import { openThermometer, thermometerBits } from '../../core/plan/thermometer.ts';
-import { loadCiphertext, saveCompact } from '../ciphertexts.ts';
+import { loadCiphertext, neutralScale, saveCompact } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import type { BlockCodec, CodecOptions } from './block-codec.ts';
@@ -31,11 +31,12 @@ export function bitsCodec(he: HeContext, plan: ClientPlanOf<'trees-bits'>, optio
     decrypt: ([bytes = new Uint8Array(0)]) => {
       using ciphertext = loadCiphertext(he, bytes);
       return callSeal('decrypt a result', () => {
-        // The plan's scale, not the one that the server wrote.
-        ciphertext.setScale(plan.resultScale);
+        // Not the scale that the server wrote.
+        ciphertext.setScale(neutralScale);
         using plaintext = new he.seal.Plaintext();
         options.decryptor.decrypt(ciphertext, plaintext);
-        return outputMeans(encoder.decodeFloat64(plaintext) as Float64Array, plan.outputs);
+        const means = outputMeans(encoder.decodeFloat64(plaintext) as Float64Array, plan.outputs);
+        return means.map((mean) => mean * (neutralScale / plan.resultScale));
       });
     },
     [Symbol.dispose]: () => {

@@ -2,7 +2,7 @@ import { outputMeans } from '../../core/plan/lone-result.ts';
 import type { ClientPlanOf } from '../../core/plan/plan.ts';
 import { scaleFeatures } from '../../core/plan/ranges.ts';
 import { inputSlots } from '../../core/plan/slot-layers.ts';
-import { loadCiphertext, saveCompact } from '../ciphertexts.ts';
+import { loadCiphertext, neutralScale, saveCompact } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import type { BlockCodec, CodecOptions } from './block-codec.ts';
@@ -36,11 +36,12 @@ export function featuresCodec(
     decrypt: ([bytes]) => {
       using ciphertext = loadCiphertext(he, bytes ?? new Uint8Array(0));
       return callSeal('decrypt a result', () => {
-        // The plan's scale, not the one that the server wrote.
-        ciphertext.setScale(plan.resultScale);
+        // Not the scale that the server wrote.
+        ciphertext.setScale(neutralScale);
         using plaintext = new he.seal.Plaintext();
         options.decryptor.decrypt(ciphertext, plaintext);
-        return outputMeans(encoder.decodeFloat64(plaintext) as Float64Array, plan.outputs);
+        const means = outputMeans(encoder.decodeFloat64(plaintext) as Float64Array, plan.outputs);
+        return means.map((mean) => mean * (neutralScale / plan.resultScale));
       });
     },
     [Symbol.dispose]: () => {

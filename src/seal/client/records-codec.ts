@@ -1,5 +1,5 @@
 import type { ClientPlanOf } from '../../core/plan/plan.ts';
-import { loadCiphertext, saveCompact } from '../ciphertexts.ts';
+import { loadCiphertext, neutralScale, saveCompact } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import { scaleFeatures } from '../../core/plan/ranges.ts';
@@ -14,8 +14,6 @@ export function recordsCodec(
   const encoder = new he.seal.CKKSEncoder(he.context);
   const { inputs, outputs, blockRecords } = plan;
   const scoreScale = plan.circuit === 'affine-records' ? 2 ** plan.logScoreScale : plan.resultScale;
-  // SEAL takes scales within the modulus only, and a unit may be any power of two.
-  const sealScale = plan.circuit === 'affine-records' ? 2 ** 40 : scoreScale;
   const encryptFeature = (slots: Float64Array): Uint8Array =>
     callSeal('encrypt a feature', () => {
       using plaintext = new he.seal.Plaintext();
@@ -27,7 +25,7 @@ export function recordsCodec(
     using ciphertext = loadCiphertext(he, bytes);
     return callSeal('decrypt a result', () => {
       // Not the scale that the server wrote.
-      ciphertext.setScale(sealScale);
+      ciphertext.setScale(neutralScale);
       using plaintext = new he.seal.Plaintext();
       options.decryptor.decrypt(ciphertext, plaintext);
       return encoder.decodeFloat64(plaintext) as Float64Array;
@@ -44,7 +42,7 @@ export function recordsCodec(
       for (const [output, bytes] of ciphertexts.entries()) {
         const slots = decryptScores(bytes);
         for (let record = 0; record < blockRecords; record += 1)
-          scores[record * outputs + output] = (slots[record] ?? Number.NaN) * (sealScale / scoreScale);
+          scores[record * outputs + output] = (slots[record] ?? Number.NaN) * (neutralScale / scoreScale);
       }
       return scores;
     },

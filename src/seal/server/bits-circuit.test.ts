@@ -5,6 +5,7 @@ import { sidesOf, through, type Sessions } from '../../../test/sides.ts';
 import { ensembleOf, type LeafSpread } from '../../../test/tree-ensembles.ts';
 import type { DrawnTree } from '../../../test/tree-writers.ts';
 import type { Model } from '../../core/model/ir.ts';
+import { scaleScores } from '../../core/model/trees/scale.ts';
 import { planModel, type PlannedDeployment, type PlanRequest } from '../../core/plan/plan-model.ts';
 import { weylWords } from '../../core/plan/ranges.ts';
 import { openSecretSession } from '../client/secret-session.ts';
@@ -136,6 +137,28 @@ describe('trees in the bits packing', () => {
     }
     // At most one of the first two queries is a canary, of the others few are.
     expect(answered).toBeGreaterThan(0);
+  });
+
+  it.each([1e-9, 1e-3, 1e9])('is as good in units in which scores are %d as large', (size) => {
+    const shape = { ...small, outputs: 2 };
+    const model = modelOf(shape, weylWords(shape.trees + shape.depth));
+    if (model.body.kind !== 'tree-ensemble') throw new TypeError('trees are an ensemble');
+    const body = scaleScores(model.body, size);
+    const { plan, calibration, inputs } = planned(shape, 'thresholds', { model: { ...model, body } });
+    const { sides, sessions } = open(plan);
+    using closed = sessions;
+    const bound = plan.client.plans[0]?.errorBound ?? 0;
+    expect(bound).toBeLessThan(0.1 * size);
+    // At most one of the first two queries is a canary.
+    const answered = [0, 1].flatMap((row) => {
+      const features = calibration.slice(row * inputs, (row + 1) * inputs);
+      const scores = through(sides, closed, { features, index: row });
+      return scores.length === 0 ? [] : [{ scores, twin: plan.twins['latency']?.(features, 1) ?? new Float64Array(0) }];
+    });
+    expect(answered.length).toBeGreaterThan(0);
+    for (const { scores, twin } of answered)
+      for (const [output, score] of scores.entries())
+        expect(Math.abs(score - (twin[output] ?? NaN))).toBeLessThan(bound);
   });
 
   it('gives the same however many threads share it', () => {

@@ -1,7 +1,7 @@
 import type { Ciphertext, GaloisKeys, RelinKeys } from 'node-seal';
 import { AppError } from '../../core/error.ts';
 import { outputSpacing } from '../../core/plan/lone-result.ts';
-import { addSaved, loadCiphertext, saveCompact } from '../ciphertexts.ts';
+import { addSaved, loadCiphertext, neutralScale, saveCompact } from '../ciphertexts.ts';
 import type { HeContext } from '../context.ts';
 import { callSeal } from '../library.ts';
 import {
@@ -124,13 +124,13 @@ function sumOfTerms(he: HeContext, finish: Finish): Ciphertext {
     return products.use(product);
   });
   if (masks.factors !== undefined) {
-    const operandOf = (group: number): Ciphertext => groups[group] ?? emptyZero(he, plan, keys);
+    const operandOf = (group: number): Ciphertext => groups[group] ?? emptyZero(he, keys);
     const sum = evaluateTurnedSum(he, masks.factors, { from: 0, keys: galoisKeys(keys), operandOf });
-    return sum ?? emptyZero(he, plan, keys);
+    return sum ?? emptyZero(he, keys);
   }
   const sum = new he.seal.Ciphertext();
   const [first, ...others] = groups;
-  if (first === undefined) return emptyZero(he, plan, keys);
+  if (first === undefined) return emptyZero(he, keys);
   sum.assign(first);
   for (const other of others) he.evaluator.addInplace(sum, other);
   if (sum.size() > 2) he.evaluator.relinearizeInplace(sum, relinearizationKeys(keys));
@@ -139,8 +139,8 @@ function sumOfTerms(he: HeContext, finish: Finish): Ciphertext {
 }
 
 /** Where no tree splits: an encryption of zero in place of the sum. */
-function emptyZero(he: HeContext, plan: BitsPlan, keys: EvaluationKeySet): Ciphertext {
-  const zero = encryptZero(he, keys, plan.resultScale);
+function emptyZero(he: HeContext, keys: EvaluationKeySet): Ciphertext {
+  const zero = encryptZero(he, keys, neutralScale);
   while (zero.coeffModulusSize() > 1) he.evaluator.cipherModSwitchToNextInplace(zero);
   return zero;
 }
@@ -227,10 +227,11 @@ function finishResult(
       he.evaluator.addInplace(sum, turned);
     }
   }
-  // From here on slots are scores.
-  sum.setScale(plan.resultScale);
+  // From here on slots are scores, as many times so large.
+  sum.setScale(neutralScale);
+  const size = plan.resultScale / neutralScale;
   using encode = slotEncoder(he, { scale: sum.scale(), level: 'last' });
-  using added = encode(Float64Array.from({ length: slots }, (_, slot) => base[slot % spacing] ?? 0));
+  using added = encode(Float64Array.from({ length: slots }, (_, slot) => (base[slot % spacing] ?? 0) * size));
   he.evaluator.addPlainInplace(sum, added);
   coverLoneRecord(he, sum, { keys, floodDeviation: plan.floodDeviation, outputs: plan.outputs });
   return saveCompact(he, sum);
