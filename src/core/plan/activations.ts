@@ -61,17 +61,22 @@ const mostSquarings = 6;
 export function* fitActivations(request: FitRequest): Steps<FittedNetwork> {
   const { chain, calibration, minAgreement } = request;
   yield;
-  const start = fitLayers(chain, calibration, exactQuartics(chain));
+  const exact = roomFor(chain, exactQuartics(chain)) ? exactQuartics(chain) : new Set<number>();
+  const start = fitLayers(chain, calibration, exact);
   const apart = yield* fitApart(request, start);
   if (!apart.fitted.approximate) return apart.fitted;
   const together = yield* fitAllTogether(request, start);
   let best = together === undefined ? apart : better(apart, together, minAgreement);
-  for (const quartic of quarticSets(apart.fitted, chain)) {
-    if (best.agreement >= minAgreement) break;
+  for (const quartic of quarticSets(apart.fitted, exact)) {
+    if (best.agreement >= minAgreement || !roomFor(chain, quartic)) break;
     yield { stage: 'Fitting activations of degree 4' };
     best = better(best, yield* fitApart(request, fitLayers(chain, calibration, quartic)), minAgreement);
   }
   return best.fitted;
+}
+
+function roomFor({ layers }: AffineChain, quartic: ReadonlySet<number>): boolean {
+  return layers.filter(({ kind }) => kind === 'activation').length + quartic.size <= mostSquarings;
 }
 
 /** Agreement counts as far as it is asked for; beyond that errors do. */
@@ -124,17 +129,14 @@ function* fitAllTogether(request: FitRequest, start: FittedLayers): Steps<Attemp
   return attemptOf(request, { network, fits, approximate: true, heldOut: agreementOf(request, scores) });
 }
 
-/** Which activations have degree 4, one more each time: that which costs the most agreement first. */
-function quarticSets({ fits }: FittedNetwork, chain: AffineChain): ReadonlySet<number>[] {
+/** Which activations have degree 4 beside the exact ones, one more each time: that which costs the most agreement first. */
+function quarticSets({ fits }: FittedNetwork, exact: ReadonlySet<number>): ReadonlySet<number>[] {
   const lost = fits.map(({ agreement, exact }, index) =>
     exact ? -1 : (fits[index - 1]?.agreement.agreement ?? 1) - agreement.agreement,
   );
   const order = [...fits.keys()].filter((index) => fits[index]?.exact === false);
   order.sort((a, b) => (lost[b] ?? 0) - (lost[a] ?? 0));
-  const exact = exactQuartics(chain);
-  return order
-    .map((_, count) => new Set([...exact, ...order.slice(0, count + 1)]))
-    .filter((quartic) => fits.length + quartic.size <= mostSquarings);
+  return order.map((_, count) => new Set([...exact, ...order.slice(0, count + 1)]));
 }
 
 function attemptOf(request: FitRequest, fitted: FittedNetwork): Attempt {
