@@ -11,6 +11,10 @@ export function revealsOf(document: ClientDocument): string[] {
   if (preprocessing.features.some((feature) => feature.kind === 'number' && typeof feature.missing === 'number')) {
     reveals.push('the values that missing cells are filled with');
   }
+  if (
+    preprocessing.features.some((feature) => feature.kind === 'number' && (feature.offset !== 0 || feature.scale !== 1))
+  )
+    reveals.push('how numbers are scaled before trees or a norm see them');
   if (preprocessing.features.some((feature) => feature.kind !== 'number'))
     reveals.push('the categories of text columns');
   if (task.kind === 'classification') reveals.push('the class labels');

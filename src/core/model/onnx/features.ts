@@ -30,8 +30,6 @@ export interface Scaling {
 export interface FeatureTable {
   readonly columns: ModelColumn[];
   readonly seeds: FeatureSeed[];
-  /** How a number is scaled before it meets a matrix, where that is so. */
-  readonly scalings: Map<number, Scaling>;
   /** Features that a matrix read. */
   readonly used: Set<number>;
   readonly refuseUnknown: Set<number>;
@@ -48,7 +46,6 @@ export function featureTable(): FeatureTable {
   return {
     columns: [],
     seeds,
-    scalings: new Map(),
     used: new Set(),
     refuseUnknown: new Set(),
     wholeColumns: new Set(),
@@ -99,15 +96,10 @@ export function keepKnownCategories({ seeds, refuseUnknown, used }: FeatureTable
     if (seed.kind === 'one-hot' && refuseUnknown.has(seed.column)) used.add(feature);
 }
 
-/** The affine map meets a matrix: its features are read, scaled as they arrive there. */
+/** The affine map meets a matrix: its features are read, unscaled: what scales them folds into the matrix, so that the client learns none of it. */
 export function markUsed(affine: Affine, table: FeatureTable): void {
   if (affine.source.kind !== 'columns') return;
   for (const feature of affine.matrix.columnIndex) table.used.add(feature);
-  for (const { feature, factor, shift } of scaledFeatures(affine) ?? []) {
-    const known = table.scalings.has(feature) || table.seeds[feature]?.kind !== 'number';
-    if (!known && (factor !== 1 || shift !== 0))
-      table.scalings.set(feature, { offset: -shift / factor, scale: factor });
-  }
 }
 
 /**

@@ -1,14 +1,5 @@
 import { AppError } from '../../error.ts';
-import type {
-  AffineChain,
-  AffineLayer,
-  ActivationLayer,
-  Feature,
-  Model,
-  Preprocessing,
-  SparseMatrix,
-  Task,
-} from '../ir.ts';
+import type { AffineChain, AffineLayer, ActivationLayer, Feature, Model, Preprocessing, Task } from '../ir.ts';
 import { forEachInRow, maxEntries, rowBuilder, selectRows } from '../sparse.ts';
 import { type FeatureTable, keepKnownCategories, markUsed, scaleFeature } from './features.ts';
 import { endOfTensor, logistic, numbered } from './outcome.ts';
@@ -196,32 +187,23 @@ function checkFinite({ name, matrix, bias }: AffineLayer): void {
   );
 }
 
-/** The features that a matrix reads, in the order of the columns, and the first layer over their scaled values. */
+/** The features that a matrix reads, in the order of the columns, and the first layer over them. */
 function columnPreprocessing(
   table: FeatureTable,
   layer: AffineLayer | ActivationLayer,
 ): { readonly preprocessing: Preprocessing; readonly first: AffineLayer } {
   if (layer.kind !== 'affine') throw new RangeError('a chain starts with an affine map');
   const order = [...table.used].sort((a, b) => columnOf(table, a) - columnOf(table, b) || a - b);
-  const scalings = order.map((index) => table.scalings.get(index) ?? { offset: 0, scale: 1 });
-  const features = order.map((index, i) =>
-    scaleFeature(seedOf(table, index), scalings[i] ?? { offset: 0, scale: 1 }, 'refuse'),
-  );
+  const features = order.map((index) => scaleFeature(seedOf(table, index), { offset: 0, scale: 1 }, 'refuse'));
   const position = new Map(order.map((index, i) => [index, i]));
-  // x = z / scale + offset, so W x + b = (W / scale) z + (b + W offset)
-  const bias = layer.bias.slice();
   const builder = rowBuilder(order.length);
   for (let row = 0; row < layer.matrix.rows; row += 1) {
     forEachInRow(layer.matrix, row, (feature, value) => {
-      const to = position.get(feature) ?? 0;
-      const { offset, scale } = scalings[to] ?? { offset: 0, scale: 1 };
-      builder.add(to, value / scale);
-      bias[row] = (bias[row] ?? 0) + value * offset;
+      builder.add(position.get(feature) ?? 0, value);
     });
     builder.endRow();
   }
-  const matrix: SparseMatrix = builder.finish();
-  return { preprocessing: readColumns(table, features, 'none'), first: { ...layer, matrix, bias } };
+  return { preprocessing: readColumns(table, features, 'none'), first: { ...layer, matrix: builder.finish() } };
 }
 
 function ownPreprocessing(

@@ -70,7 +70,7 @@ describe('preparation of columns', () => {
     expect(model.preprocessing.columns.length).toBe(3);
   });
 
-  it('scales on the client', () => {
+  it('scales in the first matrix, so that the client learns none of it', () => {
     const model = pipeline(
       [{ name: 'X', dims: ['N', 2] }],
       [
@@ -79,10 +79,12 @@ describe('preparation of columns', () => {
       ],
     );
     expect(model.preprocessing.features).toMatchObject([
-      { offset: 5, scale: 2 },
-      { offset: 7, scale: 4 },
+      { offset: 0, scale: 1 },
+      { offset: 0, scale: 1 },
     ]);
-    expect(model.body).toMatchObject({ layers: [{ matrix: { values: Float64Array.of(1, 10) } }] });
+    expect(model.body).toMatchObject({
+      layers: [{ matrix: { values: Float64Array.of(2, 40) }, bias: Float64Array.of(-290) }],
+    });
     expect(scoresOf(model, ['p', 'q'], [['6', '8']])).toEqual([42]);
   });
 
