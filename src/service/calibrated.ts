@@ -43,7 +43,7 @@ export async function readCalibrated(
       `${source.file} has ${String(rows)} rows; at least ${String(fewestCalibrationRows)} are needed to plan the ranges.`,
       {
         file: source.file,
-        hint: 'Give a hundred or more rows of the training data.',
+        hint: 'Give a hundred or more rows like those to come, best such as the model was not trained on.',
       },
     );
   }

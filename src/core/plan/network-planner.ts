@@ -51,7 +51,7 @@ function* prepare(request: BodyRequest<AffineChain>): Steps<PreparedNetwork> {
   const wanted = { maxError, minAgreement, typicalScore: scoreScale };
   const fitted = yield* fitActivations({ chain, task, calibration, rows, scores, ...wanted });
   if (fitted.heldOut.agreement < minAgreement) throw disagreement(fitted, request);
-  const rounded = chooseRounding(request, fitted, calibration);
+  const rounded = chooseRounding(request, fitted, { calibration, canaries });
   return {
     fitted,
     rounded,
@@ -88,16 +88,19 @@ function percent(value: number): string {
 function chooseRounding(
   request: BodyRequest<AffineChain>,
   fitted: FittedNetwork,
-  calibration: Float64Array,
+  { calibration, canaries }: Pick<PreparedNetwork, 'calibration' | 'canaries'>,
 ): RoundedNetwork {
-  const { task, rows, maxError, scoreScale } = request;
+  const { task, maxError, scoreScale } = request;
   const { network } = fitted;
-  const clear = polynomialScores(network, calibration, rows);
-  const allowed = fitted.approximate ? 0.02 : maxError * 2 * share;
+  // Exact ones promise their scores of rows unlike any calibration row, too.
+  const tried = fitted.approximate ? calibration : joined(calibration, canaries);
+  const rows = tried.length / network.inputs;
+  const clear = polynomialScores(network, tried, rows);
+  const allowed = fitted.approximate ? 0.02 : maxError * 1.6 * share;
   const pooled = pooledUnits(network);
   const attempt = (hidden: readonly number[], last: number): RoundedNetwork | undefined => {
     const rounded = roundNetwork(network, calibration, { hidden, last, pooled });
-    const other = roundedScores(rounded, calibration);
+    const other = roundedScores(rounded, tried);
     const agreement = measureAgreement(task, { clear, other, rows }, { maxError, typicalScore: scoreScale });
     return agreement.maxError <= allowed ? rounded : undefined;
   };
