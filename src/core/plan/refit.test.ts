@@ -88,4 +88,14 @@ describe('refitLast', () => {
     const layers = layersOf(fitLayers(drawChain({ kind: 'relu' }, last), calibration, new Set()));
     expect(inOneGo(refitLast(layers, drawChain({ kind: 'relu' }, last), calibration))).toEqual(layers);
   });
+
+  it('does not mind rows on which polynomials run away', () => {
+    const chain = drawChain({ kind: 'tanh' });
+    const layers = layersOf(fitLayers(chain, calibration, new Set([0])));
+    const far = Float64Array.from([...calibration, ...calibration.subarray(0, 4 * inputs).map((value) => 30 * value)]);
+    const [near, all] = [calibration, far].map((rowsSeen) => inOneGo(refitLast(layers, chain, rowsSeen)));
+    if (near === undefined || all === undefined) throw new Error('no layers');
+    expect(errorOf(chain, layers, far.subarray(calibration.length))).toBeGreaterThan(100);
+    expect(errorOf(chain, all, calibration)).toBeLessThan(1.2 * errorOf(chain, near, calibration));
+  });
 });

@@ -4,6 +4,7 @@ import { clearScores } from '../model/score.ts';
 import type { Steps } from '../progress.ts';
 import type { FittedLayer } from './learning-units.ts';
 import { likelyRows } from './likely-rows.ts';
+import { typicalScore } from '../table/accuracy.ts';
 import { applyPolynomialLayer } from './network.ts';
 import { equalColumns, overGroups, type ColumnGroups } from './pooling.ts';
 
@@ -14,6 +15,8 @@ const [mostProducts, mostUnits] = [1.5e9, 2000];
 const ridge = 0.1;
 /** Of a matrix that leaves out more weights, fewer operations are made of it than of a full one. */
 const fullest = 0.9;
+/** Rows whose scores are off by more than so many typical scores are left out: there polynomials run away, and squares would see nothing else. */
+const farOff = 2;
 const rowsAtOnce = 64;
 
 /**
@@ -37,11 +40,16 @@ export function* refitLast(
   const products = layers.reduce((sum, { matrix }) => sum + 2 * matrix.values.length, units * units);
   const count = Math.min(mostRows, Math.floor(mostProducts / products));
   const made = yield* likelyRows({ values: calibration, inputs: chain.inputs }, count);
+  const typical = typicalScore(
+    clearScores(chain, calibration, calibration.length / chain.inputs),
+    calibration.length / chain.inputs,
+  );
   const sums = emptySums(units, pooled.rows);
   for (const features of [calibration, made]) {
     for (let start = 0; start < features.length; start += rowsAtOnce * chain.inputs) {
       yield;
-      addRows(sums, compare(layers, { chain, groups }, features.subarray(start, start + rowsAtOnce * chain.inputs)));
+      const some = features.subarray(start, start + rowsAtOnce * chain.inputs);
+      addRows(sums, compare(layers, { chain, groups }, some), farOff * typical);
     }
   }
   const correction = yield* solve(sums);
@@ -102,22 +110,30 @@ function emptySums(units: number, outputs: number): Sums {
   };
 }
 
-function addRows(sums: Sums, { rows, units, lacking }: Compared): void {
+function addRows(sums: Sums, { rows, units, lacking }: Compared, most: number): void {
   const [width, outputs] = [sums.units.length, sums.lacking.length];
-  sums.rows += rows;
   for (let row = 0; row < rows; row += 1) {
-    const own = units.subarray(row * width, (row + 1) * width);
-    for (let unit = 0; unit < width; unit += 1) {
-      const value = own[unit] ?? 0;
-      add(sums.units, unit, value);
-      for (let other = 0; other <= unit; other += 1) add(sums.squares, unit * width + other, value * (own[other] ?? 0));
-    }
-    for (let output = 0; output < outputs; output += 1) {
-      const lack = lacking[row * outputs + output] ?? 0;
-      add(sums.lacking, output, lack);
-      for (let unit = 0; unit < width; unit += 1) add(sums.products, output * width + unit, lack * (own[unit] ?? 0));
-    }
+    const lack = lacking.subarray(row * outputs, (row + 1) * outputs);
+    if (!isFarOff(lack, most)) addRow(sums, units.subarray(row * width, (row + 1) * width), lack);
   }
+}
+
+function addRow(sums: Sums, units: Float64Array, lacking: Float64Array): void {
+  const width = units.length;
+  sums.rows += 1;
+  for (const [unit, value] of units.entries()) {
+    add(sums.units, unit, value);
+    for (let other = 0; other <= unit; other += 1) add(sums.squares, unit * width + other, value * (units[other] ?? 0));
+  }
+  for (const [output, lack] of lacking.entries()) {
+    add(sums.lacking, output, lack);
+    for (let unit = 0; unit < width; unit += 1) add(sums.products, output * width + unit, lack * (units[unit] ?? 0));
+  }
+}
+
+/** Not a number is far off, too. */
+function isFarOff(lacking: Float64Array, most: number): boolean {
+  return !lacking.every((lack) => Math.abs(lack) <= most);
 }
 
 function add(values: Float64Array, index: number, value: number): void {
