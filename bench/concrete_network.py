@@ -1,9 +1,8 @@
 """784-392-10 with ReLU, weights and activations of 4 bits, on one encrypted image; prints milliseconds of one evaluation."""
 
-import time
-
 import numpy
 from concrete.ml.sklearn import NeuralNetClassifier
+from concrete_timing import print_milliseconds
 from sklearn.datasets import load_digits
 from torch import nn
 
@@ -23,9 +22,4 @@ model = NeuralNetClassifier(
     verbose=0,
 )
 model.fit(images[:1500], digits.target[:1500])
-circuit = model.compile(images[:300])
-circuit.keygen()
-encrypted = circuit.encrypt(model.quantize_input(images[1600:1601]))
-started = time.perf_counter()
-circuit.run(encrypted)
-print((time.perf_counter() - started) * 1000)
+print_milliseconds(model, images[:300], images[1600:1601])
