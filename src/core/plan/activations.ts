@@ -79,11 +79,14 @@ function roomFor({ layers }: AffineChain, quartic: ReadonlySet<number>): boolean
   return layers.filter(({ kind }) => kind === 'activation').length + quartic.size <= mostSquarings;
 }
 
-/** Agreement counts as far as it is asked for; beyond that errors do. */
+/** Agreement counts as far as it is asked for; beyond that errors do. Scores that are no numbers agree with nothing. */
 function better(one: Attempt, other: Attempt, minAgreement: number): Attempt {
-  const [before, after] = [one, other].map(({ agreement }) => Math.min(agreement, minAgreement));
-  if (before !== after) return (before ?? 0) > (after ?? 0) ? one : other;
-  return one.fitted.heldOut.rmsError <= other.fitted.heldOut.rmsError ? one : other;
+  const keptBy = ({ agreement }: Attempt): number =>
+    Number.isNaN(agreement) ? -Infinity : Math.min(agreement, minAgreement);
+  const errorOf = ({ fitted: { heldOut } }: Attempt): number =>
+    Number.isNaN(heldOut.rmsError) ? Infinity : heldOut.rmsError;
+  const gained = keptBy(other) - keptBy(one);
+  return gained > 0 || (gained === 0 && errorOf(other) < errorOf(one)) ? other : one;
 }
 
 /** A fitted network, and what it is held to: the lower of its agreements on rows held out and on those that it was fitted to. */

@@ -89,6 +89,13 @@ describe('refitLast', () => {
     expect(inOneGo(refitLast(layers, drawChain({ kind: 'relu' }, last), calibration))).toEqual(layers);
   });
 
+  it('gives the last map back as it is where polynomials run away on every row', () => {
+    const chain = drawChain({ kind: 'tanh' });
+    const layers = layersOf(fitLayers(chain, calibration, new Set([0])));
+    const far = calibration.map((value, index) => (50 + Math.floor(index / inputs)) * Math.sign(value));
+    expect(inOneGo(refitLast(layers, chain, far))).toEqual(layers);
+  });
+
   it('does not mind rows on which polynomials run away', () => {
     const chain = drawChain({ kind: 'tanh' });
     const layers = layersOf(fitLayers(chain, calibration, new Set([0])));

@@ -23,7 +23,7 @@ const rowsAtOnce = 64;
  * The last map once more, by ridge regression from what the fitted layers give to the original's scores, on the calibration rows and rows
  * made up of them: what polynomials lose on average comes back, at no cost in evaluation. Weights are pulled towards the model's.
  * @param calibration rows x inputs
- * @returns the layers, with the last as it was where it is sparse or very wide
+ * @returns the layers, with the last as it was where it is sparse or very wide, or where no row's scores are near
  */
 export function* refitLast(
   layers: readonly FittedLayer[],
@@ -52,6 +52,7 @@ export function* refitLast(
       addRows(sums, compare(layers, { chain, groups }, some), farOff * typical);
     }
   }
+  if (sums.rows === 0) return [...layers];
   const correction = yield* solve(sums);
   return [...layers.slice(0, -1), corrected(last, { groups, correction, sums })];
 }
