@@ -5,7 +5,7 @@ import { clearScores } from '../core/model/score.ts';
 import type { Model } from '../core/model/ir.ts';
 import { blockCapacity, isOneRecord, packingOf, queryCapacity, type ClientPlan } from '../core/plan/plan.ts';
 import type { PlannedDeployment } from '../core/plan/plan-model.ts';
-import { blendedRows, syntheticRows } from '../core/plan/ranges.ts';
+import { blendedRows, joined, syntheticRows } from '../core/plan/ranges.ts';
 import { measureAgreement, measureApproximation, type Agreement } from '../core/table/accuracy.ts';
 import type { PlannedRanges } from '../core/table/range.ts';
 import { openCipher } from '../seal/cipher.ts';
@@ -195,11 +195,4 @@ function planOutcomeOf(
     bytes: { evaluationKeys: bench.keys.evaluationKeys.length, query: timed.queryBytes, result: timed.resultBytes },
     seconds: { keys: bench.keySeconds, encrypt: timed.encrypt, evaluate: timed.evaluate, decrypt: timed.decrypt },
   };
-}
-
-function joined(a: Float64Array, b: Float64Array): Float64Array {
-  const both = new Float64Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }

@@ -17,10 +17,10 @@ import type { FeaturesLayerRef } from './features-plan.ts';
 import { secondsPerByte } from './line.ts';
 import { evaluatorMemory } from './memory.ts';
 import { keySwitchMs, operationMs, ringSize, savedPolynomialBytes } from './operation-costs.ts';
-import { joined, someRows, writeLayer, type PreparedNetwork } from './prepared-network.ts';
+import { someRows, writeLayer, type PreparedNetwork } from './prepared-network.ts';
 import { polynomialScores } from './network.ts';
 import { type PolyModulusDegree } from './parameters.ts';
-import { scaleFeatures } from './ranges.ts';
+import { joined, scaleFeatures } from './ranges.ts';
 import type { RoundedNetwork } from './rounding.ts';
 
 /** A bound on every score error together: a normal deviate beyond it has probability 1e-23. */

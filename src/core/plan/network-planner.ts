@@ -13,8 +13,8 @@ import { polynomialScores, scaleFirstLayer } from './network.ts';
 import { publicKeyAlone } from './plan.ts';
 import { poolUnits } from './pooled-layers.ts';
 import { pooledUnits } from './pooling.ts';
-import { joined, someRows, writeLayer, type PreparedNetwork } from './prepared-network.ts';
-import { scaleFeatures } from './ranges.ts';
+import { someRows, writeLayer, type PreparedNetwork } from './prepared-network.ts';
+import { joined, scaleFeatures } from './ranges.ts';
 import { roundNetwork, roundedScores, type RoundedLayer, type RoundedNetwork } from './rounding.ts';
 
 /** A bound on every score error together: a normal deviate beyond it has probability 1e-23. */
@@ -50,7 +50,7 @@ function* prepare(request: BodyRequest<AffineChain>): Steps<PreparedNetwork> {
   const { task, rows, scores, maxError, scoreScale, minAgreement } = request;
   const wanted = { maxError, minAgreement, typicalScore: scoreScale };
   const fitted = yield* fitActivations({ chain, task, calibration, rows, scores, ...wanted });
-  if (fitted.heldOut.agreement < minAgreement) throw disagreement(fitted, request);
+  if (!(fitted.heldOut.agreement >= minAgreement)) throw disagreement(fitted, request);
   const rounded = chooseRounding(request, fitted, { calibration, canaries });
   return {
     fitted,

@@ -38,11 +38,3 @@ export function writeLayer(layer: RoundedLayer, tensors: TensorWriter): NetworkL
     ...(layer.shift === undefined ? {} : { shift: tensors.add(layer.shift) }),
   };
 }
-
-/** One array behind the other. */
-export function joined(a: Float64Array, b: Float64Array): Float64Array {
-  const both = new Float64Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
-}

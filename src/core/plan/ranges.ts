@@ -23,6 +23,14 @@ export function syntheticRows(rows: number, ranges: PlannedRanges, seed: number)
   });
 }
 
+/** One array behind the other. */
+export function joined(a: Float64Array, b: Float64Array): Float64Array {
+  const both = new Float64Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
 /** Of more rows a plan is fitted to as many and proved on them: others add little, and time. */
 export const mostSampledRows = 2000;
 

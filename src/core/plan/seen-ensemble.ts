@@ -4,7 +4,7 @@ import { treeScores } from '../model/trees/evaluate.ts';
 import type { Steps } from '../progress.ts';
 import { measureApproximation } from '../table/accuracy.ts';
 import type { BodyRequest } from './body-planner.ts';
-import { blendedRows } from './ranges.ts';
+import { blendedRows, joined } from './ranges.ts';
 import { openThermometer, type Thermometer, type ThermometerSpec } from './thermometer.ts';
 import { listedEdges, moveThresholds, sortColumns, strictThresholds } from './thresholds.ts';
 
@@ -40,9 +40,7 @@ function* seeByGrid(request: BodyRequest<TreeEnsemble>): Steps<SeenEnsemble> {
   const exact = strictThresholds(body);
   const columns = sortColumns(calibration, rows, body);
   const blended = blendedRows(calibration, body.inputs);
-  const features = new Float64Array(calibration.length + blended.length);
-  features.set(calibration);
-  features.set(blended, calibration.length);
+  const features = joined(calibration, blended);
   const clear = treeScores(body, features, 2 * rows);
   let agreement = 0;
   for (let bits = 1; bits <= finestGrid; bits += 1) {
